@@ -1,0 +1,1 @@
+"""The built-in experiments, one TOML file each; a package so that they travel inside the wheel."""
