@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +30,23 @@ class Sentence:
         tags: one IOB2 label name per word, possibly wrong; what training sees.
         gold: the corrected label names, or None where they are not known.
         document: index of the document within its split.
+
+    Raises:
+        ValueError: there is no word, or not one tag (and gold tag) per word: flat arrays would fall out of step.
     """
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
     gold: tuple[str, ...] | None = None
     document: int = 0
+
+    def __post_init__(self) -> None:
+        counts = {len(self.words), len(self.tags), len(self.words if self.gold is None else self.gold)}
+        if counts != {len(self.words)} or not self.words:
+            raise ValueError(
+                f"a sentence needs words and one tag for each, got {len(self.words)} words, {len(self.tags)} tags"
+                + ("" if self.gold is None else f", {len(self.gold)} gold tags")
+            )
 
 
 @dataclass(frozen=True)
@@ -78,16 +90,18 @@ class Corpus:
         """The same words and gold under other tags.
 
         Args:
-            tags: label index per word, shape (n_words,).
+            tags: label index per word, shape (n_words,), integers in [0, K).
+
+        Raises:
+            ValueError: the tags have another shape or range.
         """
-        names = np.array(self.labels, dtype=object)[tags]
-        parts = np.split(names, np.cumsum(self.lengths)[:-1])
+        n_words, n_labels = int(self.lengths.sum()), len(self.labels)
+        if tags.shape != (n_words,) or np.any((tags < 0) | (tags >= n_labels)):
+            raise ValueError(f"tags must have shape ({n_words},) and range [0, {n_labels}), got shape {tags.shape}")
+        names = iter(np.array(self.labels, dtype=object)[tags])
         return Corpus(
             self.labels,
-            [
-                Sentence(s.words, tuple(part), s.gold, s.document)
-                for s, part in zip(self.sentences, parts, strict=True)
-            ],
+            [Sentence(s.words, tuple(islice(names, len(s.words))), s.gold, s.document) for s in self.sentences],
         )
 
     def save(self, path: Path) -> None:
@@ -107,31 +121,33 @@ class Corpus:
         Raises:
             PipelineError: a line is not such an object, or names a label outside `labels`.
         """
-        known = set(labels)
         sentences = []
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 try:
-                    row = json.loads(line)
-                    gold = tuple(row["gold"]) if "gold" in row else None
-                    sentence = Sentence(tuple(row["words"]), tuple(row["tags"]), gold, row["document"])
+                    sentences.append(_parse(line, labels))
                 except (ValueError, KeyError, TypeError) as error:
                     raise PipelineError(
                         f"{path}:{number}: expected a JSON object with words, tags and document, found {error!r}; "
                         "make the data again with `pipeline prepare --force`"
                     ) from error
-                columns = (sentence.tags, sentence.gold or sentence.tags)
-                if any(len(c) != len(sentence.words) or not known.issuperset(c) for c in columns):
-                    raise PipelineError(
-                        f"{path}:{number}: expected one label of {', '.join(labels)} per word; "
-                        "make the data again with `pipeline prepare --force`"
-                    )
-                sentences.append(sentence)
         return cls(tuple(labels), sentences)
 
     def _indices(self, columns: Iterable[Sequence[str]]) -> np.ndarray:
         index = {label: i for i, label in enumerate(self.labels)}
         return np.array([index[name] for column in columns for name in column], dtype=np.int64)
+
+
+def _parse(line: bytes, labels: Sequence[str]) -> Sentence:
+    row = json.loads(line.decode("utf-8"))
+    words, tags, gold = row["words"], row["tags"], row.get("gold")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise TypeError("words that are no list of strings")
+    if not set(tags).union(gold or ()) <= set(labels):
+        raise ValueError(f"a label other than {', '.join(labels)}")
+    if not isinstance(row["document"], int):
+        raise TypeError("a document that is no integer")
+    return Sentence(tuple(words), tuple(tags), None if gold is None else tuple(gold), row["document"])
 
 
 def label_set(sentences: Iterable[Sentence]) -> tuple[str, ...]:

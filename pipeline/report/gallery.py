@@ -1,0 +1,121 @@
+"""Which figures a report has: panels made from a run's records, drawn for the page and for the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from pipeline.report import figures, panels
+from pipeline.report import formatting as f
+from pipeline.report.panels import Panel
+from pipeline.report.reading import Record, Run
+from pipeline.report.summary import confidence_verdict
+from pipeline.report.tables import Table
+
+UNITS = {"word": "words", "entity-word": "entity words", "span": "spans"}
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure as the page shows it: panels (title, note, SVG) under a caption; `kind` chooses the key of its colours."""
+
+    kind: str
+    caption: str
+    panels: Sequence[tuple[str, str, Markup]]
+    columns: int
+
+
+@dataclass
+class Gallery:
+    """Draws a run's figures and keeps the PNG of each by file name."""
+
+    run: Run
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def overview(self) -> Plate | None:
+        """F1, ECE, size and speed of every stage on the headline split, a row each."""
+        rows = len(self.run.stages)
+        size = (4.4, 0.2 + 0.24 * rows)
+        wanted: list[tuple[str, str, Callable[[float | None], str], bool]] = [
+            ("Entity F1, percent", "f1", f.percent, False),
+            ("ECE on words, lower is better", "ece", f.three, True),
+            ("Parameters", "parameters", f.compact, True),
+            ("Words per second", "words_per_second", f.count, True),
+        ]
+        drawn = []
+        for title, metric, show, from_zero in wanted:
+            dots = [self._dot(stage, metric, show) for stage in self.run.stages]
+            if any(dot.value is not None for dot in dots):
+                alt = f"{title}: " + ", ".join(f"{dot.label} {dot.text}" for dot in dots)
+                drawn.append(Panel(title, "", alt, figures.dots(dots, from_zero=from_zero), size))
+        caption = f"Every stage on {self.run.split}; lines are 95 % intervals."
+        return self._plate("overview", "overview", caption, drawn, columns=2)
+
+    def reliability(self, split: str, unit: str, *, scaled: bool = False) -> Plate | None:
+        """The reliability diagrams of all stages."""
+        found = {
+            r["stage"]: r["bins"]
+            for r in self.run.reliability
+            if (r["split"], r["unit"], bool(r["scaled"])) == (split, unit, scaled)
+        }
+        drawn = []
+        for stage in [s for s in self.run.stages if s in found]:
+            record = self.run.score(stage, unit, split=split, scaled=scaled)
+            note = f"ECE {f.three(record.get('ece'))}, MCE {f.three(record.get('mce'))}"
+            confidence, accuracy = record.get("confidence"), record.get("accuracy")
+            verdict = confidence_verdict(record)
+            alt = (
+                f"Reliability diagram of {stage}, {split}, {UNITS[unit]}: {note}, mean confidence "
+                f"{f.three(confidence)}, accuracy {f.three(accuracy)}{', ' + verdict if verdict else ''}."
+            )
+            draw = figures.reliability(found[stage], confidence, accuracy)
+            drawn.append(Panel(stage, note, alt, draw, (2.35, 2.75)))
+        after = ", after temperature scaling" if scaled else ""
+        name = f"reliability-{split}-{unit}{'-scaled' if scaled else ''}"
+        return self._plate(name, "reliability", f"{UNITS[unit].capitalize()} of {split}{after}.", drawn)
+
+    def losses(self) -> Plate | None:
+        """Training and dev loss of every stage that has a log."""
+        drawn = []
+        for stage, log in self.run.logs.items():
+            last = [r["dev_loss"] for r in log if r.get("dev_loss") is not None][-1:]
+            note = f"last dev loss {f.three(last[0])}" if last else ""
+            alt = f"Training and dev loss of {stage} against optimiser steps{', ' + note if note else ''}."
+            drawn.append(Panel(stage, note, alt, figures.curves(log), (2.35, 1.75)))
+        caption = (
+            "Loss against optimiser steps. Every panel has its own scale: losses of different q, and divergences, "
+            "are not comparable in height."
+        )
+        return self._plate("losses", "losses", caption, drawn)
+
+    def matrices(self, name: str, drawn: Sequence[tuple[str, Table]]) -> None:
+        """The PNG of matrices that the page shows as tables."""
+        if drawn:
+            side = max(3.0, 0.36 * len(drawn[0][1].columns) + 0.9)
+            panes = [Panel(title, "", "", figures.matrix(table), (side, side)) for title, table in drawn]
+            self.files[f"{name}.png"] = panels.png(panes, panels.columns_for(len(panes)))
+
+    def _dot(self, stage: str, metric: str, show: Callable[[float | None], str]) -> figures.Dot:
+        record, scaled = self.run.score(stage), self.run.score(stage, scaled=True)
+        value = record.get(metric)
+        return figures.Dot(
+            label=stage,
+            value=value,
+            text=show(value),
+            colour=figures.ROLE_COLOURS.get(self.run.role(stage), panels.MUTED),
+            low=record.get(f"{metric}_low"),
+            high=record.get(f"{metric}_high"),
+            scaled=scaled.get(metric) if metric == "ece" else None,
+        )
+
+    def _plate(
+        self, name: str, kind: str, caption: str, drawn: Sequence[Panel], columns: int | None = None
+    ) -> Plate | None:
+        if not drawn:
+            return None
+        columns = columns or panels.columns_for(len(drawn))
+        self.files[f"{name}.png"] = panels.png(drawn, columns)
+        shown = [(p.title, p.note, Markup(panels.svg(p, f"{name}-{i}"))) for i, p in enumerate(drawn)]
+        return Plate(kind, caption, shown, columns)

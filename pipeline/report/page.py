@@ -1,0 +1,131 @@
+"""The page of a report: one self-contained HTML file and PNGs beside it, made from the files of a run's folder."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.files import write_text
+from pipeline.report import formatting as f
+from pipeline.report import panels, tables
+from pipeline.report.gallery import UNITS, Gallery, Plate
+from pipeline.report.reading import Run
+from pipeline.report.summary import caveats, summary
+
+HERE = Path(__file__).parent
+
+
+def write_report(run_folder: Path) -> Path:
+    """Make a run's report: `report.html`, which needs nothing but itself, and its figures as PNGs in `figures/`.
+
+    Only the JSON files of the folder are read, and the same files give the same bytes. Every file is replaced whole;
+    the page comes last.
+
+    Args:
+        run_folder: the folder of a run that `pipeline eval` has scored.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        PipelineError: `metrics.json` is missing, or a file is not the JSON it should be.
+    """
+    run = Run.load(run_folder)
+    gallery = Gallery(run)
+    with panels.style():
+        content = _content(run, gallery)
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style = Markup((HERE / "style.css").read_text(encoding="utf-8"))  # noqa: S704
+    page = environment.get_template("template.html.j2").render(run=run, style=style, **content)
+    folder = run_folder / "figures"
+    folder.mkdir(exist_ok=True)
+    for name, image in gallery.files.items():
+        temporary = folder / f".{name}.{os.getpid()}.tmp"
+        temporary.write_bytes(image)
+        temporary.replace(folder / name)
+    path = run_folder / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _content(run: Run, gallery: Gallery) -> dict[str, Any]:
+    """Everything the template shows, figures drawn."""
+    split = run.split
+    others = [s for s in dict.fromkeys(r["split"] for r in run.metrics) if s != split]
+    confusions = [(r, tables.confusion(r)) for r in run.confusion if r["split"] == split]
+    gallery.matrices(f"confusion-{split}", [(record["stage"], table) for record, table in confusions])
+    return {
+        "summary": summary(run),
+        "caveats": caveats(run),
+        "overview": gallery.overview(),
+        "results": tables.results(run, split),
+        "other_results": [(s, tables.results(run, s)) for s in others],
+        "differences": tables.differences(run, split),
+        "other_differences": [
+            table
+            for s, scaled in [(split, True), *((s, False) for s in others)]
+            if (table := tables.differences(run, s, scaled=scaled)).rows
+        ],
+        "reliability": _plates(gallery, [(split, unit, False) for unit in ("word", "entity-word")]),
+        "other_reliability": [
+            (title, plates)
+            for title, wanted in (
+                ("After temperature scaling", [(split, unit, True) for unit in ("word", "entity-word")]),
+                ("Spans", [(split, "span", False)]),
+                *((f"On {s}", [(s, unit, False) for unit in ("word", "entity-word")]) for s in others),
+            )
+            if (plates := _plates(gallery, wanted))
+        ],
+        "losses": gallery.losses(),
+        "noise": _noise(run, gallery),
+        "confusions": [table for _, table in confusions],
+        "types": tables.type_scores(run),
+        "type_details": tables.type_details(run),
+        "splits": tables.splits(run),
+        "label_counts": tables.label_counts(run),
+        "makings": tables.makings(run),
+        "commands": [text for m in run.manifests.values() if (text := _command(m.get("made_with", {}).get("command")))],
+        "versions": _versions(run),
+    }
+
+
+def _plates(gallery: Gallery, wanted: list[tuple[str, str, bool]]) -> list[Plate]:
+    drawn = [gallery.reliability(split, unit, scaled=scaled) for split, unit, scaled in wanted]
+    return [plate for plate in drawn if plate]
+
+
+def _noise(run: Run, gallery: Gallery) -> tables.Table | None:
+    shares = run.data.get("noise", {}).get("matrix")
+    if not shares:
+        return None
+    caption = "How gold became tags in the training split: each row is a gold label, each column the share of its words with that tag."
+    table = tables.matrix(caption, "Gold", run.data["labels"], shares, f.two)
+    gallery.matrices("noise", [("Gold label (row) to tag (column)", table)])
+    return table
+
+
+def _command(command: str | list[str] | None) -> str:
+    return shlex.join(command) if isinstance(command, list) else command or ""
+
+
+def _versions(run: Run) -> list[tuple[str, str]]:
+    """(stages, versions) for every distinct set of versions."""
+    groups: dict[str, list[str]] = {}
+    for stage, manifest in run.manifests.items():
+        versions = manifest.get("made_with", {}).get("versions") or {}
+        if text := ", ".join(f"{name} {version}" for name, version in versions.items()):
+            groups.setdefault(text, []).append(stage)
+    everyone = len(groups) == 1
+    return [("all stages" if everyone else ", ".join(stages), text) for text, stages in groups.items()]

@@ -1,0 +1,248 @@
+"""Fitting a token classifier with a loss over words: the Hugging Face Trainer, told what a word is."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from transformers import (
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_utils import get_last_checkpoint
+
+from pipeline.encoding import Window, pad
+from pipeline.errors import PipelineError
+from pipeline.prediction import predict_word_logits
+from pipeline.sampler import LengthBucketSampler
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is: optimiser steps done and in all, and epochs begun; what a schedule is a function of."""
+
+    step: int
+    steps: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Words:
+    """A split for training: its windows, and per word whatever the loss reads.
+
+    Args:
+        windows: from `encoding.encode`.
+        signals: named tensors of shape (n_words, ...), row i for word i, such as the target distribution.
+    """
+
+    windows: Sequence[Window]
+    signals: Mapping[str, torch.Tensor]
+
+
+# (logits (n, K) float32, the signals' rows for the same words, progress) -> one loss per word, shape (n,)
+WordLoss = Callable[[torch.Tensor, Mapping[str, torch.Tensor], Progress], torch.Tensor]
+# (work done, work in all, figures to show beside it)
+OnProgress = Callable[[float, float, str], None]
+
+
+class WordTrainer(Trainer):
+    """A Trainer whose loss is a mean over words.
+
+    The stock scaling is wrong for BERT-family token classifiers under gradient accumulation and data parallelism
+    (transformers#47688). Here each process returns its sum over words divided by the words of the whole optimiser
+    step, times the number of processes, because data parallelism averages gradients: the same loss and gradient
+    however a step is divided.
+    """
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *, word_loss: WordLoss, dev_loss: WordLoss, padding: int, dev: Words, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model_accepts_loss_kwargs = True  # so that `num_items_in_batch` is counted
+        self._word_loss = word_loss
+        self._dev_loss = dev_loss
+        self._padding = padding
+        self._dev = dev
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The sum of the word losses over `num_items_in_batch`, as a scalar."""
+        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        logits = outputs.logits.flatten(0, 1)[inputs["positions"]].float()
+        total = self._word_loss(logits, inputs["signals"], self._progress()).sum()
+        loss = total / num_items_in_batch * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """The mean word loss on dev, under the name by which the best checkpoint is chosen."""
+        model = cast(PreTrainedModel, self.model)
+        logits = torch.from_numpy(predict_word_logits(model, self._dev.windows, self._padding))
+        loss = self._dev_loss(logits, self._dev.signals, self._progress()).mean().item()
+        metrics = {"eval_loss": loss}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _progress(self) -> Progress:
+        return Progress(self.state.global_step, self.state.max_steps, math.floor(self.state.epoch or 0.0))
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthBucketSampler:
+        step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        lengths = [len(window.pieces) for window in cast(Sequence[Window], train_dataset or self.train_dataset)]
+        return LengthBucketSampler(lengths, batch=step, seed=self.args.seed)
+
+
+def collate(windows: Sequence[Window], padding: int, signals: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """A padded batch and its words' signals; `labels`, one per word, is there for the Trainer to count."""
+    batch: dict[str, Any] = pad(windows, padding)
+    rows = batch.pop("rows")
+    batch["signals"] = {name: signal[rows] for name, signal in signals.items()}
+    batch["labels"] = rows
+    return batch
+
+
+class LogCallback(TrainerCallback):
+    """Reports progress as training goes on, and stops it when the loss is not a number."""
+
+    def __init__(self, on_progress: OnProgress, words_per_epoch: int) -> None:
+        self._on_progress = on_progress
+        self._words_per_epoch = words_per_epoch
+        self._clock = (time.monotonic(), 0.0)  # seconds and epochs when training began or went on
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Start the clock that words per second are measured against."""
+        self._clock = (time.monotonic(), state.epoch or 0.0)
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Check the loss that was logged last, and say how far training is."""
+        record = state.log_history[-1]
+        if not math.isfinite(record.get("loss", 0.0)):
+            raise PipelineError(
+                f"the training loss is {record['loss']} at step {state.global_step}, learning rate "
+                f"{record['learning_rate']:.2g}; try a smaller learning_rate, or precision = 'fp32'"
+            )
+        if "loss" in record:
+            seconds, epochs = time.monotonic() - self._clock[0], (state.epoch or 0.0) - self._clock[1]
+            speed = epochs * self._words_per_epoch / max(seconds, 1e-9)
+            self._on_progress(state.global_step, state.max_steps, f"loss {record['loss']:.4f} · {speed:,.0f} words/s")
+
+
+def fit(
+    model: PreTrainedModel,
+    train: Words,
+    dev: Words,
+    word_loss: WordLoss,
+    *,
+    dev_loss: WordLoss | None = None,
+    settings: Any,
+    padding: int,
+    seed: int,
+    device: str,
+    bf16: bool,
+    checkpoints: Path,
+    on_progress: OnProgress,
+) -> list[dict[str, float]]:
+    """Fit a model to words, resuming from the newest checkpoint where there is one.
+
+    Args:
+        model: a token classifier with float32 weights; trained in place.
+        train: the training split.
+        dev: the split whose loss is logged at each epoch, and by which `keep = "best"` chooses.
+        word_loss: one value per word; reads logits, signals and progress.
+        dev_loss: what to log on dev, where it has to differ from `word_loss` to be comparable between epochs.
+        settings: the fields of `config.Training`.
+        padding: the padding piece's id.
+        seed: order of the windows, dropout.
+        device: cpu or cuda.
+        bf16: compute in bf16 under autocast (weights and loss stay float32).
+        checkpoints: folder for checkpoints; removed after the last step.
+        on_progress: called with optimiser steps done, steps in all, and the loss and speed as text.
+
+    Returns:
+        The training log: records of step, epoch, and either loss and learning_rate (means over about one hundredth
+        of the steps) or dev_loss. The model itself is fitted in place.
+
+    Raises:
+        PipelineError: the loss is not a number.
+    """
+    arguments = training_arguments(
+        settings, seed=seed, device=device, bf16=bf16, checkpoints=checkpoints, n_windows=len(train.windows)
+    )
+    trainer = WordTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=train.windows,
+        eval_dataset=dev.windows,
+        data_collator=lambda windows: collate(windows, padding, train.signals),
+        word_loss=word_loss,
+        dev_loss=dev_loss or word_loss,
+        padding=padding,
+        dev=dev,
+        callbacks=[LogCallback(on_progress, sum(len(w.positions) for w in train.windows))],
+    )
+    trainer.remove_callback(PrinterCallback)
+    resume = get_last_checkpoint(checkpoints) if checkpoints.is_dir() else None
+    trainer.train(resume_from_checkpoint=resume)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return [record for entry in trainer.state.log_history if (record := _log_record(entry))]
+
+
+def _log_record(entry: Mapping[str, float]) -> dict[str, float]:
+    where = {"step": entry["step"], "epoch": round(entry["epoch"], 4)}
+    if "loss" in entry:
+        return {**where, "loss": entry["loss"], "learning_rate": entry["learning_rate"]}
+    return {**where, "dev_loss": entry["eval_loss"]} if "eval_loss" in entry else {}
+
+
+def training_arguments(
+    settings: Any, *, seed: int, device: str, bf16: bool, checkpoints: Path, n_windows: int
+) -> TrainingArguments:
+    """The Trainer's settings; see `fit`."""
+    steps = settings.epochs * math.ceil(n_windows / (settings.batch_size * settings.gradient_accumulation))
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        seed=seed,
+        use_cpu=device == "cpu",
+        bf16=bf16,
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=math.ceil(settings.warmup * steps),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=settings.keep == "best",
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        logging_strategy="steps",
+        logging_steps=max(1, steps // 100),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to=[],
+        remove_unused_columns=False,
+        dataloader_pin_memory=device == "cuda",
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # flat word rows cannot be scattered by DataParallel; torchrun can
+    return arguments

@@ -1,0 +1,247 @@
+"""Compare the stages of a run: F1, calibration, intervals, differences; one table, JSON files and a page.
+
+    pipeline eval [STAGE ...]
+
+Reads `data/` and word logits, never a model. Writes, beside the stages, `metrics.json`, `differences.json`,
+`per_type.json`, `reliability.json`, `confusion.json`, `report.html` and `figures/`: all derived, none an input.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline import run
+from pipeline.bootstrap import resample_weights
+from pipeline.calibration import equal_width_edges, fit_temperature
+from pipeline.corpus import Corpus
+from pipeline.errors import PipelineError
+from pipeline.files import canonical_json, file_sha256, write_json
+from pipeline.metrics import Scores, as_record, confusion, difference, per_type, score
+from pipeline.report.page import write_report
+from pipeline.word_logits import WordLogits
+from stages.experiment import DATA, Experiment, load_corpora
+
+DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion")
+INDEX = "evaluation.json"  # what the derived files were made from
+MODEL_KINDS = ("teach", "distill")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage on one split at one temperature: its identity as it stands in every derived file, and its scores."""
+
+    identity: dict[str, Any]
+    scores: list[Scores]
+
+    @property
+    def where(self) -> tuple[str, bool]:
+        """What two rows must share to be compared: split and scaling."""
+        return self.identity["split"], self.identity["scaled"]
+
+
+def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Write the comparison of some stages, of all by default, or find it up to date.
+
+    Returns:
+        The records of `metrics.json`.
+    """
+    data = experiment.sealed(DATA, "prepare")
+    stages = _stages(experiment, names)
+    made_from = {
+        "config": experiment.config.eval.model_dump(),
+        "stages": [stage.as_input() for stage in (data, *stages)],
+    }
+    if not experiment.force and _up_to_date(experiment, made_from):
+        experiment.reporter.up_to_date("eval")
+        records: list[dict[str, Any]] = json.loads((experiment.folder / "metrics.json").read_text(encoding="utf-8"))
+        print_table(experiment, records)
+        return records
+
+    corpora = load_corpora(data)
+    splits: list[str] = list(experiment.config.eval.splits)
+    rows: list[Row] = []
+    details: dict[str, list[dict[str, Any]]] = {"per_type": [], "confusion": []}
+    weights = {
+        split: resample_weights(len(corpora[split].lengths), experiment.config.eval.resamples) for split in splits
+    }
+    with experiment.reporter.progress("eval") as meter:
+        for done, stage in enumerate(stages):
+            meter.update(done, len(stages), stage.name)
+            logits = {
+                split: WordLogits.load(stage.path(f"logits/{split}.safetensors")).check(
+                    corpora[split], f"{stage.folder}/{split}"
+                )
+                for split in {*splits, "dev"}
+            }
+            temperature = fit_temperature(logits["dev"].logits, _reference(corpora["dev"]))
+            for split in splits:
+                rows += _score(experiment, stage, logits[split].logits, corpora[split], split, temperature, weights)
+                identity = {"stage": stage.name, "split": split}
+                arguments = logits[split].logits, _reference(corpora[split])
+                labels, lengths = corpora[split].labels, corpora[split].lengths
+                details["per_type"] += [identity | row for row in per_type(*arguments, labels, lengths)]
+                counts = confusion(*arguments, len(labels)).tolist()
+                details["confusion"].append({**identity, "labels": labels, "counts": counts})
+
+    records = [row.identity | as_record(scores) for row in rows for scores in row.scores]
+    derived = {
+        "metrics": records,
+        "differences": list(_differences(stages, rows)),
+        "reliability": [row.identity | _bins(scores) for row in rows for scores in row.scores],
+        **details,
+    }
+    (experiment.folder / INDEX).unlink(missing_ok=True)
+    for name in DERIVED:
+        write_json(experiment.folder / f"{name}.json", derived[name])
+    write_report(experiment.folder)
+    files = [f"{name}.json" for name in DERIVED] + ["report.html"]
+    outputs = {file: file_sha256(experiment.folder / file) for file in files}
+    write_json(experiment.folder / INDEX, {"made_from": made_from, "outputs": outputs})
+    print_table(experiment, records)
+    experiment.reporter.say(f"report: {experiment.folder / 'report.html'}")
+    return records
+
+
+def print_table(experiment: Experiment, records: Sequence[dict[str, Any]]) -> None:
+    """The comparison on the last split, raw and temperature-scaled rows."""
+    split = experiment.config.eval.splits[-1]
+    rows = []
+    for record in records:
+        if record["split"] != split or record["unit"] != "word":
+            continue
+        entity = next(
+            r
+            for r in records
+            if (r["unit"] == "entity-word") and all(r[k] == record[k] for k in ("stage", "split", "scaled"))
+        )
+        name = f"  + T = {record['temperature']:.2f}" if record["scaled"] else record["stage"]
+        f1 = f"{100 * record['f1']:.1f} [{100 * record['f1_low']:.1f}, {100 * record['f1_high']:.1f}]"
+        rows.append(
+            [
+                name,
+                "" if record["scaled"] else f1,
+                *(_decimal(record[k]) for k in ("ece", "mce30")),
+                _decimal(entity["ece"]),
+            ]
+            + [_decimal(record[k]) for k in ("nll", "confidence", "accuracy")]
+            + (
+                [""] * 2
+                if record["scaled"]
+                else [f"{record['parameters'] / 1e6:.2f} M", f"{record['words_per_second']:,.0f}"]
+            )
+        )
+    columns = ["stage", "F1 [95 %]", "ECE", "MCE30", "entity ECE", "NLL", "confidence", "accuracy", "size", "words/s"]
+    experiment.reporter.result(f"{split} split", columns, rows)
+
+
+def _stages(experiment: Experiment, names: Sequence[str]) -> list[run.Stage]:
+    """The stages to compare: those named, or all models of the run, in the order of the config, then of sealing."""
+    found = {stage.name: stage for stage in run.stages(experiment.folder) if stage.kind in MODEL_KINDS}
+    order = list(names) or [n for n in experiment.config.stages if n in found] + [
+        n for n in found if n not in experiment.config.stages
+    ]
+    if missing := [name for name in order if name not in found]:
+        raise PipelineError(
+            f"{experiment.folder}: expected the stages {', '.join(order)}, found no {', '.join(missing)}; "
+            f"there is {', '.join(found) or 'none'}"
+        )
+    return [experiment.sealed(name, *MODEL_KINDS) for name in order]
+
+
+def _reference(corpus: Corpus) -> np.ndarray:
+    """What predictions are held against: gold, or the given tags where there is no gold."""
+    return corpus.tags if corpus.gold is None else corpus.gold
+
+
+def _score(
+    experiment: Experiment,
+    stage: run.Stage,
+    logits: np.ndarray,
+    corpus: Corpus,
+    split: str,
+    temperature: float,
+    weights: dict[str, np.ndarray],
+) -> list[Row]:
+    """A stage's rows on one split: its raw logits, and the same at the temperature that was fitted on dev."""
+    config = stage.made_from["config"]
+    about = {
+        "kind": stage.kind,
+        "role": "teacher" if stage.kind == "teach" else "control" if config["control"] else "student",
+        "gold": corpus.gold is not None,
+        "parameters": stage.made_with["parameters"],
+        "megabytes": round((stage.folder / "model" / "model.safetensors").stat().st_size / 1e6, 3),
+        "words_per_second": stage.made_with["words_per_second"],
+    }
+    return [
+        Row(
+            {"stage": stage.name, "split": split, "scaled": scaled, "temperature": t, **about},
+            score(
+                logits,
+                _reference(corpus),
+                corpus.labels,
+                corpus.lengths,
+                weights=weights[split],
+                temperature=t,
+                n_bins=experiment.config.eval.bins,
+            ),
+        )
+        for scaled, t in ((False, 1.0), (True, temperature))
+    ]
+
+
+def _differences(stages: Sequence[run.Stage], rows: Sequence[Row]) -> Iterable[dict[str, Any]]:
+    """Each student minus its teacher and minus the control, paired over the same resamples."""
+    by_stage = {stage.name: [row for row in rows if row.identity["stage"] == stage.name] for stage in stages}
+    controls = [s.name for s in stages if s.kind == "distill" and s.made_from["config"]["control"]]
+    for student in stages:
+        if student.kind != "distill" or student.name in controls:
+            continue
+        teacher = student.made_from["inputs"]["teacher"]["folder"]
+        for other in [teacher, *controls]:
+            for a in by_stage[student.name]:
+                for b in by_stage.get(other, []):
+                    if a.where != b.where:
+                        continue
+                    for ours, theirs in zip(a.scores, b.scores, strict=True):
+                        split, scaled = a.where
+                        yield {"stage": student.name, "minus": other, "split": split, "scaled": scaled} | difference(
+                            ours, theirs
+                        )
+
+
+def _bins(scores: Scores) -> dict[str, Any]:
+    """The bins of a reliability diagram: edges, count, mean confidence and accuracy."""
+    edges = equal_width_edges(len(scores.bins))
+    rows = [
+        {
+            "low": float(low),
+            "high": float(high),
+            "n": int(n),
+            "confidence": float(confidence / n) if n else None,
+            "accuracy": float(correct / n) if n else None,
+        }
+        for low, high, (n, confidence, correct) in zip(edges[:-1], edges[1:], scores.bins, strict=True)
+    ]
+    return {"unit": scores.unit, "bins": rows}
+
+
+def _up_to_date(experiment: Experiment, made_from: dict[str, Any]) -> bool:
+    try:
+        index = json.loads((experiment.folder / INDEX).read_text(encoding="utf-8"))
+        same = (
+            hashlib.sha256(canonical_json(index["made_from"]).encode()).digest()
+            == hashlib.sha256(canonical_json(made_from).encode()).digest()
+        )
+        return same and all(file_sha256(experiment.folder / f) == sha for f, sha in index["outputs"].items())
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _decimal(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,111 @@
+"""What every stage is handed: the run's folder, its config, and the person to report to; and what stages share."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline import run
+from pipeline.config import Config, Training
+from pipeline.console import Reporter
+from pipeline.corpus import SPLITS, Corpus
+from pipeline.errors import PipelineError
+
+DATA = "data"
+PACKAGES = ("torch", "transformers", "datasets", "accelerate", "safetensors", "tokenizers", "numpy")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run: where its stages are, how they are to be made, and who is told.
+
+    Args:
+        folder: the run's folder.
+        config: the experiment.
+        reporter: where lines and progress go.
+        force: make the asked-for stage even if it is sealed.
+    """
+
+    folder: Path
+    config: Config
+    reporter: Reporter
+    force: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    def sealed(self, name: str, *kinds: str) -> run.Stage:
+        """A stage that another one reads.
+
+        Raises:
+            PipelineError: there is no such stage, it is of another kind, or what it was made from has changed since.
+        """
+        stage = run.find(self.folder, name)
+        if stage is None:
+            raise PipelineError(
+                f"{self.folder / name}: expected a sealed stage, found none; make it with `pipeline run`"
+            )
+        if stage.kind not in kinds:
+            raise PipelineError(f"{stage.folder}: expected a stage made by {' or '.join(kinds)}, found {stage.kind}")
+        for role, reference in stage.made_from["inputs"].items():
+            if "folder" not in reference:
+                continue
+            current = run.find(self.folder, reference["folder"])
+            if current is None or current.sha256 != reference["sha256"]:
+                raise PipelineError(
+                    f"{stage.folder}: its {role} ({reference['folder']}) was made again since; make it again too with "
+                    f"`{run.remake_command(stage)}`"
+                )
+        return stage
+
+    @contextmanager
+    def making(self, name: str, made_from: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Make and seal one stage; yields its working folder and the record of what it was made with."""
+        began = time.monotonic()
+        made_with: dict[str, Any] = {
+            "command": shlex.join(["pipeline", *(Path(a).name if a.startswith("/") else a for a in sys.argv[1:])]),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            "commit": _commit(),
+        }
+        with run.making(self.folder, name, made_from, made_with) as folder:
+            yield folder, made_with
+            made_with["seconds"] = round(time.monotonic() - began, 2)
+            made_with["finished"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.reporter.say(f"{name}: sealed in {made_with['seconds']:.0f} s · {self.folder / name}")
+
+
+def load_corpora(data: run.Stage) -> dict[str, Corpus]:
+    """The splits of a prepared corpus, checked against its manifest."""
+    labels = json.loads(data.path("labels.json").read_text(encoding="utf-8"))
+    return {split: Corpus.load(data.path(f"{split}.jsonl"), labels) for split in SPLITS}
+
+
+def write_log(path: Path, records: list[dict[str, float]]) -> None:
+    """Write a training log, one JSON object a line."""
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def settings_record(settings: Training) -> dict[str, Any]:
+    """A model's settings as its manifest records them: a local encoder by its folder's name alone."""
+    record = settings.model_dump()
+    if record["encoder"] and Path(record["encoder"]).is_dir():
+        record["encoder"] = Path(record["encoder"]).name
+    return record
+
+
+def _commit() -> str | None:
+    """The commit of this project's own checkout, where it runs from one."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None

@@ -1,0 +1,170 @@
+"""Freeze the words, the tags that training will see, and the gold that only evaluation will.
+
+    pipeline prepare [--noise uniform --rate 0.4]
+
+Reads the embedded corpus, CoNLL files, or a data set; writes `data/`: one JSON Lines file per split, the label set, and
+a report of counts and noise.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import noise, run, sources
+from pipeline.config import Prepare
+from pipeline.corpus import SPLITS, Corpus, Sentence, label_set
+from pipeline.entities import entity_spans, entity_types, match_counts, precision_recall_f1
+from pipeline.files import write_json
+from stages.experiment import DATA, Experiment
+
+
+def prepare(experiment: Experiment) -> run.Stage:
+    """Make `data/`, or find it up to date."""
+    settings = experiment.config.prepare
+    made_from = {
+        "kind": "prepare",
+        "config": _settings_record(settings),
+        "seed": experiment.config.seed,
+        "inputs": _inputs(settings),
+    }
+    if sealed := run.up_to_date(experiment.folder, DATA, made_from, force=experiment.force):
+        experiment.reporter.up_to_date(DATA)
+        return sealed
+
+    with experiment.making(DATA, made_from) as (folder, _):
+        splits = {split: sentences[: settings.limit] for split, sentences in _load(settings).items()}
+        labels = label_set(sentence for split in SPLITS for sentence in splits[split])
+        corpora = {split: Corpus(labels, splits[split]) for split in SPLITS}
+        for split in ("train", "dev") if settings.dev == "noisy" else ("train",):
+            corpora[split] = _with_noise(corpora[split], settings, experiment.config.seed)
+
+        report = {
+            "source": settings.source,
+            "labels": labels,
+            "noise": {"kind": settings.noise.kind, "rate": settings.noise.rate, "dev": settings.dev}
+            | noise_report(corpora["train"]),
+            "splits": {
+                # The counts that a reader expects are those of gold, where it is known.
+                split: counts | counts.get("gold", {})
+                for split, counts in sources.describe({s: c.sentences for s, c in corpora.items()}).items()
+            },
+        }
+        for split, corpus in corpora.items():
+            corpus.save(folder / f"{split}.jsonl")
+        (folder / "labels.json").write_text(json.dumps(labels) + "\n", encoding="utf-8")
+        write_json(folder / "report.json", report)
+    _print_report(experiment, report)
+    return experiment.sealed(DATA, "prepare")
+
+
+def noise_report(corpus: Corpus) -> dict[str, Any]:
+    """How far tags are from gold, on both axes: words flipped, and entities lost; with the transition matrix.
+
+    Returns:
+        word_flip_rate: share of words whose tag differs from gold; entity_f1_loss: 1 - entity F1 of the tags against
+        gold; matrix: K rows of P(tag | gold). All None where gold is not known.
+    """
+    gold = corpus.gold
+    if gold is None:
+        return {"word_flip_rate": None, "entity_f1_loss": None, "matrix": None}
+    found, wanted = (entity_spans(tags, corpus.labels, corpus.lengths) for tags in (corpus.tags, gold))
+    counts = match_counts(found, wanted, len(corpus.lengths), len(entity_types(corpus.labels)))
+    f1 = float(precision_recall_f1(counts.sum(axis=(0, 1)))[2])
+    return {
+        "word_flip_rate": noise.word_flip_rate(gold, corpus.tags),
+        "entity_f1_loss": 1.0 - f1,
+        "matrix": np.round(noise.transition_matrix(gold, corpus.tags, len(corpus.labels)), 6).tolist(),
+    }
+
+
+def _load(settings: Prepare) -> dict[str, list[Sentence]]:
+    """The splits of the source: its tags are gold, unless they are noisy already (noise.kind = "file")."""
+    if settings.source == "embedded":
+        from pipeline import embedded
+
+        sizes = settings.embedded
+        return embedded.generate(seed=sizes.seed, train=sizes.train, dev=sizes.dev, test=sizes.test)
+    splits = (
+        sources.load_files(**_file_paths(settings), **settings.files.model_dump(include=COLUMNS))  # type: ignore[arg-type]
+        if settings.source == "files"
+        else sources.load_hub(**settings.hub.model_dump())
+    )
+    given = {split for split in SPLITS if settings.noise.kind == "file" and split != "test"}
+    if settings.dev == "clean":
+        given.discard("dev")
+    return {
+        split: sentences if split in given else [_tags_are_gold(s) for s in sentences]
+        for split, sentences in splits.items()
+    }
+
+
+COLUMNS = {"word_column", "tag_column", "gold_column", "scheme"}
+
+
+def _tags_are_gold(sentence: Sentence) -> Sentence:
+    gold = sentence.gold or sentence.tags
+    return Sentence(sentence.words, gold, gold, sentence.document)
+
+
+def _with_noise(corpus: Corpus, settings: Prepare, seed: int) -> Corpus:
+    if settings.noise.kind == "file":
+        return corpus
+    matrix = None if settings.noise.matrix is None else np.array(settings.noise.matrix)
+    tags = noise.inject(
+        settings.noise.kind,
+        corpus.tags,
+        corpus.labels,
+        corpus.lengths,
+        rate=settings.noise.rate,
+        seed=seed,
+        matrix=matrix,
+    )
+    return corpus.with_tags(tags)
+
+
+def _file_paths(settings: Prepare) -> dict[str, Path | None]:
+    names = settings.files.model_dump(exclude={"folder", *COLUMNS})
+    return {key: None if name is None else Path(settings.files.folder) / name for key, name in names.items()}
+
+
+def _inputs(settings: Prepare) -> dict[str, Any]:
+    """What pins the source: nothing for the embedded corpus, contents of files, the revision of a data set."""
+    if settings.source == "files":
+        return {key: sources.file_identity(path) for key, path in _file_paths(settings).items() if path}
+    if settings.source == "hub":
+        return {
+            "dataset": sources.hub_identity(
+                settings.hub.dataset, configuration=settings.hub.configuration, revision=settings.hub.revision
+            )
+        }
+    return {}
+
+
+def _settings_record(settings: Prepare) -> dict[str, Any]:
+    """The settings that matter for this source, without folders: where files lie is not part of what they are."""
+    record = settings.model_dump(exclude={"embedded", "files", "hub"} - {settings.source})
+    if settings.source == "files":
+        record["files"] = settings.files.model_dump(include=COLUMNS)
+    if settings.source == "hub":
+        record["hub"]["dataset"] = Path(settings.hub.dataset).name
+    return record
+
+
+def _print_report(experiment: Experiment, report: dict[str, Any]) -> None:
+    rows = [
+        [split, f"{info['sentences']:,}", f"{info['words']:,}", f"{sum(info['entities'].values()):,}"]
+        for split, info in report["splits"].items()
+    ]
+    experiment.reporter.result("data", ["split", "sentences", "words", "entities"], rows)
+    about = report["noise"]
+    if about["word_flip_rate"] is None:
+        experiment.reporter.say("noise: in the source; gold of the training words is not known")
+    else:
+        experiment.reporter.say(
+            f"noise: {about['kind']} · {about['word_flip_rate']:.1%} of training words flipped · "
+            f"{about['entity_f1_loss']:.1%} entity F1 lost · dev tags {about['dev']}"
+        )

@@ -1,0 +1,90 @@
+"""Fit a teacher on noisy tags with the smooth generalized cross-entropy.
+
+    pipeline teach [--q 0.7 --smoothing 0.1]
+
+Reads `data/`; writes `teacher/`: the model as `save_pretrained` writes it, its training log, and its word logits on
+every split, which are all that later stages read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from pipeline import devices, encoders, run
+from pipeline.config import Teach
+from pipeline.encoding import encode, window_size
+from pipeline.losses import sgce
+from pipeline.targets import smooth_targets
+from pipeline.trainer import Progress, Words, fit
+from stages.experiment import DATA, Experiment, load_corpora, settings_record, write_log
+from stages.publish import publish
+
+
+def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
+    """Make a teacher of that name, or find it up to date."""
+    data = experiment.sealed(DATA, "prepare")
+    seed = experiment.config.seed
+    made_from = {
+        "kind": "teach",
+        "config": settings_record(settings),
+        "seed": seed,
+        "inputs": {"data": data.as_input(), "encoder": encoders.encoder_identity(settings.encoder)},
+    }
+    if sealed := run.up_to_date(experiment.folder, name, made_from, force=experiment.force):
+        experiment.reporter.up_to_date(name)
+        return sealed
+
+    devices.quiet_libraries()
+    device = devices.choose_device(experiment.config.device)
+    with experiment.making(name, made_from) as (folder, made_with):
+        corpora = load_corpora(data)
+        labels = corpora["train"].labels
+
+        # The model: an encoder and a new head, one score per label at each word's first piece.
+        words = (word for sentence in corpora["train"].sentences for word in sentence.words)
+        classifier = encoders.start(settings.encoder, settings.scratch, words, labels, seed)
+        largest = window_size(classifier.tokenizer, classifier.model.config, settings.window)
+        windows = {split: encode(corpus.sentences, classifier.tokenizer, largest) for split, corpus in corpora.items()}
+
+        # The targets: tags, smoothed over all labels and, if asked for, over the tags of adjacent words.
+        splits = {
+            split: Words(
+                windows[split],
+                {
+                    "targets": smooth_targets(
+                        torch.from_numpy(corpus.tags),
+                        len(labels),
+                        smoothing=settings.smoothing,
+                        neighbour=settings.neighbour,
+                        lengths=torch.from_numpy(corpus.lengths),
+                    )
+                },
+            )
+            for split, corpus in corpora.items()
+            if split != "test"
+        }
+
+        # The loss: SGCE(q, smoothing) per word.
+        def word_loss(logits: torch.Tensor, signals: Mapping[str, torch.Tensor], _: Progress) -> torch.Tensor:
+            return sgce(logits, signals["targets"], q=settings.q)
+
+        with experiment.reporter.progress(f"{name}: training") as meter:
+            log = fit(
+                classifier.model,
+                splits["train"],
+                splits["dev"],
+                word_loss,
+                settings=settings,
+                padding=classifier.padding,
+                seed=seed,
+                device=device,
+                bf16=devices.use_bf16(settings.precision, device),
+                checkpoints=folder / "checkpoints",
+                on_progress=meter.update,
+            )
+        write_log(folder / "log.jsonl", log)
+        made_with |= publish(folder, name, classifier, windows, corpora, device, experiment.reporter)
+        made_with["precision"] = "bf16" if devices.use_bf16(settings.precision, device) else "fp32"
+    return experiment.sealed(name, "teach")
