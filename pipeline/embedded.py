@@ -20,12 +20,12 @@ from pipeline import embedded_templates as written
 from pipeline.corpus import Sentence
 
 LOCALES = ("en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "pt_PT", "pl_PL", "sv_SE", "da_DK", "hr_HR")
-NAMES_PER_LOCALE = 70
-RESERVED_SHARE = 0.4  # of every list of names is kept from train …
-UNSEEN_SHARE = 0.25  # … and a quarter of what dev and test draw comes from there
+RESERVED_SHARE = 0.3  # of the names of every list, and of the entities made from them, are kept from train …
+UNSEEN_SHARE = 0.1  # … and this share of what dev and test mention is drawn from there
 COMMON_SHARE = 0.25  # of the sentences after the headline fit any topic
-OPENER_SHARE, EXTRA_SHARE = 0.15, 0.5
-REUSE_SHARE = 0.12
+OPENER_SHARE, EXTRA_SHARE = 0.15, 0.4  # of them have one more clause in front or at the end
+RELATED_SHARE = 0.15  # of the entities of a document are namesakes of one that is there already
+SHORT_SHARE = 0.75  # of the later mentions are short
 
 TYPES = {
     "P": "PER",  # person
@@ -54,6 +54,7 @@ FORMS = {
         "M": written.MODELS,
     }.items()
 }
+SIZES = {"P": 200, "L": 110, "F": 60, "T": 40, "A": 40, "G": 35, "E": 35, "W": 25, "D": 25, "M": 20}
 NUMBERS: dict[str, Callable[[Random], str]] = {
     "small": lambda rng: str(rng.randint(2, 40)),
     "num": lambda rng: rng.choice((str(rng.randint(41, 999)), f"{rng.randint(1, 90)},{rng.randint(0, 999):03}")),
@@ -76,7 +77,7 @@ PHRASE = re.compile(r"\{([a-z]{2,})\}")
 def generate(seed: int = 0, train: int = 4000, dev: int = 800, test: int = 1200) -> dict[str, list[Sentence]]:
     """Write the corpus: splits of exactly the sizes asked for, tags equal to gold, types LOC, MISC, ORG and PER.
 
-    Half of the names that dev and test draw, and the entities made from them, come from lists that train never uses.
+    Of the entities that dev and test draw, `UNSEEN_SHARE` are made of names that train never uses.
 
     Args:
         seed: decides everything, together with Faker's version.
@@ -87,7 +88,7 @@ def generate(seed: int = 0, train: int = 4000, dev: int = 800, test: int = 1200)
     Returns:
         The sentences of each split, in documents.
     """
-    known, reserved = _names(seed)
+    known, reserved = _worlds(seed)
     return {
         "train": _split(Random(f"{seed} train"), known, known, train),
         "dev": _split(Random(f"{seed} dev"), known, reserved, dev),
@@ -96,35 +97,58 @@ def generate(seed: int = 0, train: int = 4000, dev: int = 800, test: int = 1200)
 
 
 @dataclass(frozen=True)
-class _Names:
-    """The names that entities are made of."""
-
-    given: list[str]
-    surnames: list[str]
-    places: list[str]
-    nations: list[str]  # "Spain/Spanish"
+class _Entity:
+    kind: str
+    base: str  # the name it is made of, which namesakes share
+    full: str
+    short: str
 
 
-def _names(seed: int) -> tuple[_Names, _Names]:
-    """The names any split may use, and those kept from train."""
+_World = dict[str, list[_Entity]]
+
+
+def _worlds(seed: int) -> tuple[_World, _World]:
+    """The entities any split may mention, and those kept from train, by kind."""
     given, surnames, places = set(written.WORD_FIRST_NAMES), set(written.WORD_SURNAMES), set(_listed(written.CITIES))
     surnames.update(written.PLACE_SURNAMES)
     places.update(written.PLACE_SURNAMES)
     for locale in LOCALES:
         fake = Faker(locale)
         fake.seed_instance(seed)
-        for _ in range(NAMES_PER_LOCALE):
+        for _ in range(25):
             given.add(_ascii(fake.first_name()))
             surnames.add(_ascii(fake.last_name()))
             places.add(_ascii(fake.city()))
-    known, reserved = [], []
-    for pool in (given, surnames, places, set(_listed(written.NATIONS))):
+    rng = Random(seed)
+    known, reserved = {}, {}
+    lists = {"given": given, "surnames": surnames, "places": places, "nations": set(_listed(written.NATIONS))}
+    for key, pool in lists.items():
         names = sorted(name for name in pool if re.fullmatch(r"[A-Za-z/ -]+", name))
-        Random(seed).shuffle(names)
+        rng.shuffle(names)
         cut = round(RESERVED_SHARE * len(names))
-        known.append(names[cut:])
-        reserved.append(names[:cut])
-    return _Names(*known), _Names(*reserved)
+        known[key], reserved[key] = names[cut:], names[:cut]
+    return _world(rng, known, 1), _world(rng, reserved, RESERVED_SHARE)
+
+
+def _world(rng: Random, names: dict[str, list[str]], share: float) -> _World:
+    """`share` times `SIZES` entities made of these names."""
+    nations = [nation.split("/") for nation in names["nations"]]
+    world = {"C": [_Entity("C", c, c, c) for c, _ in nations], "N": [_Entity("N", c, n, n) for c, n in nations]}
+    size = {kind: round(share * SIZES[kind]) for kind in SIZES}
+    world["L"] = [_Entity("L", place, place, place) for place in names["places"][: size["L"]]]
+    people = [(rng.choice(names["given"]), rng.choice(names["surnames"])) for _ in range(size["P"])]
+    world["P"] = [_Entity("P", last, f"{first} {last}", last) for first, last in people]
+    for kind, forms in FORMS.items():
+        world[kind] = []
+        for _ in range(size[kind]):
+            form = rng.choice(forms)
+            base = rng.choice(world["L"]).full if form.startswith("{L}") else rng.choice(names["surnames"])
+            full = form.replace("{B}", base, 1) if "{B}" in form else form.replace("{L}", base, 1)
+            full = re.sub(r"\{([BLCN])\}", lambda m: rng.choice(world[m[1].replace("B", "P")]).short, full)
+            short = base if kind in "FT" and form.startswith(("{B}", "{L}")) else full
+            world[kind].append(_Entity(kind, base, full, short))
+    world["A"] += [_Entity("A", name, name, name) for name in rng.sample(written.ACRONYMS, round(share * 20))]
+    return world
 
 
 def _listed(names: str) -> list[str]:
@@ -136,7 +160,7 @@ def _ascii(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
 
 
-def _split(rng: Random, known: _Names, unseen: _Names, size: int) -> list[Sentence]:
+def _split(rng: Random, known: _World, unseen: _World, size: int) -> list[Sentence]:
     """`size` sentences in documents of 5 to 15."""
     sentences: list[Sentence] = []
     document = 0
@@ -148,23 +172,14 @@ def _split(rng: Random, known: _Names, unseen: _Names, size: int) -> list[Senten
     return sentences
 
 
-@dataclass(frozen=True)
-class _Entity:
-    kind: str
-    full: str
-    short: str
-
-
 class _Document:
     """One document under way: what has been mentioned so far decides how it is mentioned next."""
 
-    def __init__(self, rng: Random, known: _Names, unseen: _Names) -> None:
+    def __init__(self, rng: Random, known: _World, unseen: _World) -> None:
         self.rng = rng
         self.known = known
         self.unseen = unseen
         self.cast: dict[str, _Entity] = {}
-        self.nations: dict[str, str] = {}
-        self.bases: list[str] = []
 
     def write(self, length: int, document: int) -> list[Sentence]:
         """The first `length` sentences."""
@@ -222,58 +237,34 @@ class _Document:
     def _mention(self, slot: str) -> tuple[_Entity, str]:
         """The entity of a slot and the words that mention it here."""
         if slot == "x":
-            people = [e for e in self.cast.values() if TYPES[e.kind] != "MISC" and e.kind not in "GC"]
-            entity = self.rng.choice(people) if people else self._entity("P1")
+            present = [e for e in self.cast.values() if e.kind in "PLFTA"]
+            entity = self.rng.choice(present) if present else self._member("P1")
             return entity, entity.short
-        new = slot not in self.cast
-        entity = self._entity(slot)
-        if slot[0].islower() or (not new and self.rng.random() < 0.75):
+        if len(slot) == 1:
+            entity = self._draw(slot.upper())
+            return entity, entity.full
+        known = slot in self.cast
+        entity = self._member(slot.upper())
+        if slot[0].islower() or (known and self.rng.random() < SHORT_SHARE):
             return entity, entity.short
         return entity, entity.full
 
-    def _entity(self, slot: str) -> _Entity:
-        """The member of the cast behind a slot; without a digit, somebody new."""
-        slot = slot.upper()
+    def _member(self, slot: str) -> _Entity:
+        """The member of the cast that this slot stands for."""
         if slot not in self.cast:
-            entity = self._make(slot[0], slot[1:])
-            if len(slot) == 1:
-                return entity
-            self.cast[slot] = entity
+            self.cast[slot] = self._draw(slot[0])
+            if slot[0] in "CN":  # a country and its nationality come together
+                for kind in "CN":
+                    self.cast[kind + slot[1]] = self._twin(self.cast[slot], kind)
         return self.cast[slot]
 
-    def _make(self, kind: str, digit: str) -> _Entity:
-        if kind == "P":
-            surname = self._base("surnames")
-            return _Entity(kind, f"{self._draw('given')} {surname}", surname)
-        if kind in "CN":
-            nation = self.nations.setdefault(digit, self._draw("nations")) if digit else self._draw("nations")
-            name = nation.split("/")["CN".index(kind)]
-            return _Entity(kind, name, name)
-        if kind == "L":
-            place = self._base("places")
-            return _Entity(kind, place, place)
-        if kind == "A" and self.rng.random() < 0.25:
-            acronym = self.rng.choice(written.ACRONYMS)
-            return _Entity(kind, acronym, acronym)
-        form = self.rng.choice(FORMS[kind])
-        head = self._base("places" if form.startswith("{L}") else "surnames")
-        full = re.sub(r"\{[BL]\}", head, form, count=1)
-        full = re.sub(r"\{([BLCN])\}", lambda match: self._part(match[1]), full)
-        return _Entity(kind, full, head if kind in "FT" and form.startswith(("{B}", "{L}")) else full)
+    def _twin(self, nation: _Entity, kind: str) -> _Entity:
+        return next(e for world in (self.known, self.unseen) for e in world[kind] if e.base == nation.base)
 
-    def _part(self, letter: str) -> str:
-        if letter in "CN":
-            return self._make(letter, "1").full
-        return self._base("places" if letter == "L" else "surnames")
-
-    def _base(self, pool: str) -> str:
-        """A surname or place, a third of the time one that the document already uses for something else."""
-        if self.bases and self.rng.random() < REUSE_SHARE:
-            return self.rng.choice(self.bases)
-        self.bases.append(self._draw(pool))
-        return self.bases[-1]
-
-    def _draw(self, pool: str) -> str:
-        names = self.unseen if self.rng.random() < UNSEEN_SHARE else self.known
-        listed: list[str] = getattr(names, pool)
-        return listed[int(len(listed) * self.rng.random() ** 3)]
+    def _draw(self, kind: str) -> _Entity:
+        """An entity of this kind, some of the time a namesake of one that the document has; a few are frequent."""
+        pool = (self.unseen if self.rng.random() < UNSEEN_SHARE else self.known)[kind]
+        if self.rng.random() < RELATED_SHARE:
+            bases = {entity.base for entity in self.cast.values()}
+            pool = [entity for entity in pool if entity.base in bases] or pool
+        return pool[int(len(pool) * self.rng.random() ** 2)]

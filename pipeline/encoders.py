@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import util
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoConfig,
     AutoModelForTokenClassification,
@@ -22,6 +25,7 @@ from transformers import (
 from pipeline.errors import PipelineError
 from pipeline.files import file_sha256
 from pipeline.models import Classifier
+from pipeline.tables import HUB_SECONDS
 
 SCRATCH = "scratch"
 MINILM = "minilm-l6"
@@ -79,8 +83,10 @@ def encoder_identity(name: str) -> dict[str, str]:
     if where.is_dir():
         files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".json", ".txt", ".model"))
         return {file.name: file_sha256(file) for file in files}
-    with _hub_errors(name):
-        return {"commit": str(getattr(AutoConfig.from_pretrained(name), "_commit_hash", None))}
+    with _one_line_errors(name):
+        source = _hub_source(name)
+        commit = source.get("revision") or AutoConfig.from_pretrained(name, **source)._commit_hash
+    return {"commit": str(commit)}
 
 
 def start(name: str, scratch: Any, words: Iterable[str], labels: Sequence[str], seed: int) -> Classifier:
@@ -97,7 +103,7 @@ def start(name: str, scratch: Any, words: Iterable[str], labels: Sequence[str], 
 
 
 def pretrained(name: str, labels: Sequence[str], seed: int) -> Classifier:
-    """An encoder with a new classification head.
+    """An encoder with a classification head: a new one, or its own where it is a token classifier of that many labels.
 
     Args:
         name: minilm-l6, a local folder, or a hub name.
@@ -105,18 +111,17 @@ def pretrained(name: str, labels: Sequence[str], seed: int) -> Classifier:
         seed: of the head's initial weights.
 
     Raises:
-        PipelineError: there is no such encoder, or its tokenizer cannot tell words apart.
+        PipelineError: there is no such encoder, or its tokenizer cannot tell words apart or pad.
     """
     where = find_encoder(name)
-    with _hub_errors(name):
-        tokenizer = AutoTokenizer.from_pretrained(where)
-        if not tokenizer.is_fast:
-            raise PipelineError(f"encoder {name}: expected a fast tokenizer (tokenizer.json), found a slow one")
-        if isinstance(tokenizer.backend_tokenizer.pre_tokenizer, pre_tokenizers.ByteLevel):
-            tokenizer = AutoTokenizer.from_pretrained(where, add_prefix_space=True)
+    with _one_line_errors(name):
+        source = {} if Path(where).is_dir() else _hub_source(where)
+        tokenizer = _load_tokenizer(name, where, source)
         set_seed(seed)
-        model = AutoModelForTokenClassification.from_pretrained(where, dtype=torch.float32, **_label_maps(labels))
-    return Classifier(model, cast(PreTrainedTokenizerFast, tokenizer))
+        model = AutoModelForTokenClassification.from_pretrained(
+            where, dtype=torch.float32, ignore_mismatched_sizes=True, **_label_maps(labels), **source
+        )
+    return Classifier(model, tokenizer)
 
 
 def from_scratch(settings: Any, words: Iterable[str], labels: Sequence[str], seed: int) -> Classifier:
@@ -162,13 +167,59 @@ def _label_maps(labels: Sequence[str]) -> dict[str, Any]:
     return {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
 
 
+def _load_tokenizer(name: str, where: str, source: Mapping[str, Any]) -> PreTrainedTokenizerFast:
+    """A tokenizer that reads each word as it stands inside a sentence."""
+    tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(where, **source))
+    if flaw := _flaw(tokenizer):
+        raise PipelineError(f"encoder {name!r}: expected a fast tokenizer (tokenizer.json) that can pad, found {flaw}")
+    if _drops_space(tokenizer):
+        tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(where, add_prefix_space=True, **source))
+    if _drops_space(tokenizer):  # a generic tokenizer, such as ModernBERT's, ignores that argument
+        backend = tokenizer.backend_tokenizer
+        first = [backend.normalizer] if backend.normalizer else []
+        backend.normalizer = normalizers.Sequence([*first, normalizers.Prepend(" ")])
+    return tokenizer
+
+
+def _flaw(tokenizer: PreTrainedTokenizerFast) -> str:
+    """Why a tokenizer cannot be used, if so."""
+    if not tokenizer.is_fast:
+        return "a slow one"
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # made up where a folder has no tokenizer
+        return "one without a vocabulary"
+    return "one without a padding piece" if tokenizer.pad_token_id is None else ""
+
+
+def _drops_space(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Whether a byte-level tokenizer, whose pieces tell a space before a word, sees none before a word by itself."""
+    byte_level = isinstance(tokenizer.backend_tokenizer.decoder, decoders.ByteLevel)
+    return byte_level and not tokenizer.tokenize("a")[0].startswith("Ġ")
+
+
+@lru_cache  # one answer per process, so that the commit in a manifest is the one that was loaded
+def _hub_source(name: str) -> dict[str, Any]:
+    """How to load a hub name within seconds: its newest commit, or what is cached where the hub is out of reach.
+
+    Left to itself the library retries for most of a minute.
+    """
+    try:
+        return {"revision": str(HfApi().model_info(name, timeout=HUB_SECONDS).sha)}
+    except (HFValidationError, RepositoryNotFoundError):
+        raise
+    except Exception:  # no network, or a hub in trouble: the exception's type depends on the library's version
+        return {"local_files_only": True}
+
+
 @contextmanager
-def _hub_errors(name: str) -> Iterator[None]:
+def _one_line_errors(name: str) -> Iterator[None]:
     """Turn what the libraries raise for an encoder that cannot be had into one line."""
     try:
         yield
-    except (OSError, ValueError) as error:
+    except PipelineError:
+        raise
+    except Exception as error:  # whatever the libraries find wrong with its files
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise PipelineError(
             f"encoder {name!r}: neither a local folder with a model nor available from the hub or its cache; use "
-            f"encoder = '{SCRATCH}', '{MINILM}' or a local folder ({str(error).splitlines()[0]})"
+            f"encoder = '{SCRATCH}', '{MINILM}' or a local folder ({reason})"
         ) from error

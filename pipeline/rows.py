@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,11 @@ class Table:
     """One split of a data set.
 
     Args:
-        rows: where each row stands, for error messages, and its values by column.
+        rows: where each row stands, for error messages, and its values by column; to be read once.
         names: for the columns whose integers are labels: the name of each integer.
     """
 
-    rows: Iterable[tuple[str, Mapping[str, Any]]]
+    rows: Iterator[tuple[str, Mapping[str, Any]]]
     names: Mapping[str, Sequence[str]]
 
 

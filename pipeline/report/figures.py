@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.colors import to_rgb
-from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.report.formatting import compact, short
-from pipeline.report.panels import BLUE, GREEN, INK, LINE, MUTED, RED, Draw, Frame
+from pipeline.report.formatting import count, short
+from pipeline.report.panels import BLUE, GREEN, INK, LINE, MUTED, RED, Canvas, Draw, Frame
 from pipeline.report.reading import Record
 from pipeline.report.tables import Table
 
@@ -21,6 +20,7 @@ DECADES = 4  # the histogram's axis is logarithmic, from 10^-4 of the units to a
 LOSS_POINTS = 200  # a training curve is averaged down to this many points
 LONGEST_NAME = 22
 MOST_NUMBERED = 15  # a matrix of more labels than this carries no numbers in its PNG
+LEVELS = 40  # shades of a matrix in its PNG
 SHADE = 0.5  # the deepest cell of a matrix is this much blue, so that dark text stays readable on it
 
 
@@ -35,13 +35,15 @@ def reliability(bins: Sequence[Record], confidence: float | None, accuracy: floa
     full = [b for b in bins if b["n"]]
     total = sum(b["n"] for b in full)
 
-    def draw(figure: FigureBase) -> None:
+    def draw(figure: Canvas) -> None:
         upper = Frame(figure, (0.17, 0.345, 0.8, 0.64), (0, 1), (0, 1))
         sides = [(b["low"] + 0.006, b["high"] - 0.006) for b in full]
         ends = [sorted((b["accuracy"], b["confidence"])) for b in full]
         gaps = [(left, low, right, high) for (left, right), (low, high) in zip(sides, ends, strict=True)]
-        outputs = [(left, 0.0, right, b["accuracy"]) for (left, right), b in zip(sides, full, strict=True)]
-        upper.rectangles(outputs, facecolor=BLUE, alpha=0.7)
+        claimed = [(left, 0.0, right, low) for (left, low, right, _) in gaps]
+        beyond = [gap for gap, b in zip(gaps, full, strict=True) if b["accuracy"] > b["confidence"]]
+        upper.rectangles(claimed, facecolor=BLUE, alpha=0.75)
+        upper.rectangles(beyond, facecolor=BLUE, alpha=0.3)  # the output's bar goes on under the gap, but paler
         upper.rectangles(gaps, facecolor=RED, alpha=0.3)
         upper.rectangles(gaps, fill=False, edgecolor=RED, hatch="////", linewidth=0.8)
         upper.line([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
@@ -81,14 +83,15 @@ class Dot:
 
 def dots(rows: Sequence[Dot], *, from_zero: bool) -> Draw:
     """Rows of dots with intervals; `from_zero` draws a stem from zero, for quantities whose length means something."""
-    names = [row.label if len(row.label) <= LONGEST_NAME else row.label[: LONGEST_NAME - 1] + "…" for row in rows]
+    half = LONGEST_NAME // 2
+    names = [x if len(x) <= LONGEST_NAME else f"{x[:half]}…{x[-half:]}" for x in (row.label for row in rows)]
     left = 0.03 + 0.0165 * max(map(len, names), default=0)
     known = [x for row in rows for x in (row.value, row.low, row.high, row.scaled) if x is not None]
     low, high = (0.0 if from_zero else min(known, default=0.0)), max(known, default=1.0)
     margin = 0.06 * (high - low) or 0.01
     start, end = low - (0 if from_zero else margin), high + margin
 
-    def draw(figure: FigureBase) -> None:
+    def draw(figure: Canvas) -> None:
         frame = Frame(figure, (left, 0.01, 0.86 - left, 0.98), (start, end), (len(rows) - 0.5, -0.5))
         beside = Frame(figure, (0, 0.01, 1, 0.98), (0, 1), frame.y)
         for y, (row, name) in enumerate(zip(rows, names, strict=True)):
@@ -117,13 +120,13 @@ def curves(log: Sequence[Record]) -> Draw:
     dev = dev.reshape(-1, 2)
     steps, top = np.concatenate([train, dev]).max(axis=0, initial=1e-9)
 
-    def draw(figure: FigureBase) -> None:
+    def draw(figure: Canvas) -> None:
         frame = Frame(figure, (0.17, 0.13, 0.8, 0.84), (0, steps), (0, 1.04 * top))
         for value in _ticks(top):
             frame.line([0, steps], [value, value], color=LINE, linewidth=0.7)
             frame.text(-0.03 * steps, value, short(value), ha="right")
         for value in _ticks(steps):
-            frame.text(value, -0.06 * top, compact(value), va="top")
+            frame.text(value, -0.06 * top, count(value), va="top")
         frame.line(*train.T, color=MUTED, linewidth=1.1)
         frame.line(*dev.T, color=BLUE, linewidth=1.6, marker="o", markersize=3.5)
 
@@ -135,17 +138,18 @@ def matrix(table: Table) -> Draw:
     labels, k = table.columns, len(table.columns)
     blue = np.array(to_rgb(BLUE))
 
-    def draw(figure: FigureBase) -> None:
+    def draw(figure: Canvas) -> None:
         frame = Frame(figure, (0.19, 0.02, 0.79, 0.79), (0, k), (k, 0))
         for i, label in enumerate(labels):
             frame.text(i + 0.35, -0.15, label, ha="left", va="bottom", rotation=60, rotation_mode="anchor", fontsize=7)
             frame.text(-0.2, i + 0.5, label, ha="right", fontsize=7)
-        for y, row in enumerate(table.rows):
-            for x, cell in enumerate(row.cells):
-                colour = 1 - SHADE * (cell.shade or 0.0) * (1 - blue)
-                frame.rectangles([(x + 0.03, y + 0.03, x + 0.97, y + 0.97)], facecolor=tuple(colour))
-                if cell.text and k <= MOST_NUMBERED:
-                    frame.text(x + 0.5, y + 0.5, cell.text, fontsize=6.5, color=INK)
+        cells = [(x, y, cell) for y, row in enumerate(table.rows) for x, cell in enumerate(row.cells)]
+        for level in range(LEVELS + 1):
+            squares = [(x, y) for x, y, cell in cells if round(LEVELS * (cell.shade or 0.0)) == level]
+            colour = 1 - SHADE * level / LEVELS * (1 - blue)
+            frame.rectangles([(x + 0.03, y + 0.03, x + 0.97, y + 0.97) for x, y in squares], facecolor=tuple(colour))
+        for x, y, cell in cells if k <= MOST_NUMBERED else []:
+            frame.text(x + 0.5, y + 0.5, cell.text, fontsize=6.5, color=INK)
 
     return draw
 

@@ -10,19 +10,26 @@ from markupsafe import Markup
 from pipeline.report import figures, panels
 from pipeline.report import formatting as f
 from pipeline.report.panels import Panel
-from pipeline.report.reading import Record, Run
+from pipeline.report.reading import Run
 from pipeline.report.summary import confidence_verdict
 from pipeline.report.tables import Table
 
 UNITS = {"word": "words", "entity-word": "entity words", "span": "spans"}
+KEYS = {  # the page shows these with swatches
+    "overview": "Blue: teacher. Green: student. Grey: control. Rings: after temperature scaling.",
+    "reliability": "Blue: accuracy. Red: gap to mean confidence. Below: share of all, log scale; dotted, mean "
+    "confidence; solid, accuracy.",
+    "losses": "Grey: training. Blue: dev.",
+}
 
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure as the page shows it: panels (title, note, SVG) under a caption; `kind` chooses the key of its colours."""
+    """A figure as the page shows it: panels (title, note, SVG) under a caption and a note; `kind` chooses its key."""
 
     kind: str
     caption: str
+    note: str
     panels: Sequence[tuple[str, str, Markup]]
     columns: int
 
@@ -50,8 +57,10 @@ class Gallery:
             if any(dot.value is not None for dot in dots):
                 alt = f"{title}: " + ", ".join(f"{dot.label} {dot.text}" for dot in dots)
                 drawn.append(Panel(title, "", alt, figures.dots(dots, from_zero=from_zero), size))
-        caption = f"Every stage on {self.run.split}; lines are 95 % intervals."
-        return self._plate("overview", "overview", caption, drawn, columns=2)
+        caption = f"Every stage on {self.run.split}"
+        return self._plate(
+            "overview", "overview", caption, drawn, "Lines through the dots are 95\u00a0% intervals.", columns=2
+        )
 
     def reliability(self, split: str, unit: str, *, scaled: bool = False) -> Plate | None:
         """The reliability diagrams of all stages."""
@@ -74,7 +83,7 @@ class Gallery:
             drawn.append(Panel(stage, note, alt, draw, (2.35, 2.75)))
         after = ", after temperature scaling" if scaled else ""
         name = f"reliability-{split}-{unit}{'-scaled' if scaled else ''}"
-        return self._plate(name, "reliability", f"{UNITS[unit].capitalize()} of {split}{after}.", drawn)
+        return self._plate(name, "reliability", f"{UNITS[unit].capitalize()}, {split}{after}", drawn)
 
     def losses(self) -> Plate | None:
         """Training and dev loss of every stage that has a log."""
@@ -84,18 +93,15 @@ class Gallery:
             note = f"last dev loss {f.three(last[0])}" if last else ""
             alt = f"Training and dev loss of {stage} against optimiser steps{', ' + note if note else ''}."
             drawn.append(Panel(stage, note, alt, figures.curves(log), (2.35, 1.75)))
-        caption = (
-            "Loss against optimiser steps. Every panel has its own scale: losses of different q, and divergences, "
-            "are not comparable in height."
-        )
-        return self._plate("losses", "losses", caption, drawn)
+        note = "Every panel has its own scale: losses of different q, and divergences, are not comparable in height."
+        return self._plate("losses", "losses", "Loss against optimiser steps", drawn, note)
 
-    def matrices(self, name: str, drawn: Sequence[tuple[str, Table]]) -> None:
+    def matrices(self, name: str, caption: str, drawn: Sequence[tuple[str, Table]]) -> None:
         """The PNG of matrices that the page shows as tables."""
         if drawn:
             side = max(3.0, 0.36 * len(drawn[0][1].columns) + 0.9)
             panes = [Panel(title, "", "", figures.matrix(table), (side, side)) for title, table in drawn]
-            self.files[f"{name}.png"] = panels.png(panes, panels.columns_for(len(panes)))
+            self.files[f"{name}.png"] = panels.png(panes, panels.columns_for(len(panes)), caption, "Rows: gold.")
 
     def _dot(self, stage: str, metric: str, show: Callable[[float | None], str]) -> figures.Dot:
         record, scaled = self.run.score(stage), self.run.score(stage, scaled=True)
@@ -111,11 +117,11 @@ class Gallery:
         )
 
     def _plate(
-        self, name: str, kind: str, caption: str, drawn: Sequence[Panel], columns: int | None = None
+        self, name: str, kind: str, caption: str, drawn: Sequence[Panel], note: str = "", columns: int | None = None
     ) -> Plate | None:
         if not drawn:
             return None
         columns = columns or panels.columns_for(len(drawn))
-        self.files[f"{name}.png"] = panels.png(drawn, columns)
+        self.files[f"{name}.png"] = panels.png(drawn, columns, caption, KEYS[kind])
         shown = [(p.title, p.note, Markup(panels.svg(p, f"{name}-{i}"))) for i, p in enumerate(drawn)]
-        return Plate(kind, caption, shown, columns)
+        return Plate(kind, caption, note, shown, columns)

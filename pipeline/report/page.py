@@ -13,7 +13,7 @@ from markupsafe import Markup
 from pipeline.files import write_text
 from pipeline.report import formatting as f
 from pipeline.report import panels, tables
-from pipeline.report.gallery import UNITS, Gallery, Plate
+from pipeline.report.gallery import Gallery, Plate
 from pipeline.report.reading import Run
 from pipeline.report.summary import caveats, summary
 
@@ -47,7 +47,7 @@ def write_report(run_folder: Path) -> Path:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style = Markup((HERE / "style.css").read_text(encoding="utf-8"))  # noqa: S704
+    style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
     page = environment.get_template("template.html.j2").render(run=run, style=style, **content)
     folder = run_folder / "figures"
     folder.mkdir(exist_ok=True)
@@ -65,7 +65,9 @@ def _content(run: Run, gallery: Gallery) -> dict[str, Any]:
     split = run.split
     others = [s for s in dict.fromkeys(r["split"] for r in run.metrics) if s != split]
     confusions = [(r, tables.confusion(r)) for r in run.confusion if r["split"] == split]
-    gallery.matrices(f"confusion-{split}", [(record["stage"], table) for record, table in confusions])
+    gallery.matrices(
+        f"confusion-{split}", f"Percent predicted, {split}", [(record["stage"], table) for record, table in confusions]
+    )
     return {
         "summary": summary(run),
         "caveats": caveats(run),
@@ -110,9 +112,9 @@ def _noise(run: Run, gallery: Gallery) -> tables.Table | None:
     shares = run.data.get("noise", {}).get("matrix")
     if not shares:
         return None
-    caption = "How gold became tags in the training split: each row is a gold label, each column the share of its words with that tag."
+    caption = "From gold to training tags: the share of a gold label's words (row) that carry each tag (column)."
     table = tables.matrix(caption, "Gold", run.data["labels"], shares, f.two)
-    gallery.matrices("noise", [("Gold label (row) to tag (column)", table)])
+    gallery.matrices("noise", "From gold to tags", [("train", table)])
     return table
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -36,18 +36,20 @@ PALETTE = {
 }
 INK, MUTED, LINE, BLUE, RED, GREEN = PALETTE.values()
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "font.family": "DejaVu Sans",
     "text.color": INK,
     "text.parse_math": False,  # a stage may be named "$x"
     "lines.dashed_pattern": (3.2, 2.4),
     "lines.dotted_pattern": (1.4, 1.2),
+    "lines.solid_capstyle": "butt",
     "hatch.linewidth": 0.8,
     "svg.fonttype": "none",  # text stays text: small, selectable, in the page's own typeface
 }
 
-Draw = Callable[[FigureBase], None]
+Canvas = Figure | SubFigure
+Draw = Callable[[Canvas], None]
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Frame:
     """
 
     def __init__(
-        self, figure: FigureBase, box: tuple[float, float, float, float], x: tuple[float, float], y: tuple[float, float]
+        self, figure: Canvas, box: tuple[float, float, float, float], x: tuple[float, float], y: tuple[float, float]
     ) -> None:
         self.figure = figure
         self.x, self.y = x, y
@@ -102,7 +104,7 @@ class Frame:
 
     def text(self, x: float, y: float, text: str, **look: Any) -> None:
         """A text; muted, 8.5 points and centred unless told otherwise."""
-        usual = {"color": MUTED, "fontsize": 8.5, "ha": "center", "va": "center"}
+        usual: dict[str, Any] = {"color": MUTED, "fontsize": 8.5, "ha": "center", "va": "center"}
         self.figure.text(x, y, text, transform=self.transform, **(usual | look))
 
 
@@ -132,24 +134,37 @@ def svg(panel: Panel, name: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"<g id=\"[^\"]*\">", "<g>", text)  # nothing refers to them, and every figure has the same
+    text = re.sub(r" xmlns(:xlink)?=\"[^\"]*\"", "", text)  # HTML knows these
     text = re.sub(r"\s*\n\s*", "\n", text)
     for variable, colour in PALETTE.items():
         text = text.replace(colour, f"var(--{variable})")
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(panel.alt)}" ', 1)
 
 
-def png(panels: Sequence[Panel], columns: int) -> bytes:
-    """Panels side by side on white, each under its title, as the bytes of one PNG file."""
+def png(panels: Sequence[Panel], columns: int, caption: str, key: str) -> bytes:
+    """Panels side by side on white, each under its title, as the bytes of one PNG file.
+
+    Args:
+        panels: at least one, all of one size.
+        columns: how many stand in a row.
+        caption: what the figure shows.
+        key: how to read its colours.
+    """
     rows = math.ceil(len(panels) / columns)
     width, height = panels[0].size
-    heading = 0.42
-    figure = Figure(figsize=(columns * width, rows * (height + heading)), dpi=130, facecolor="white")
-    grid = figure.subfigures(2 * rows, columns, height_ratios=[heading, height] * rows, squeeze=False)
+    top, heading = 0.55, 0.42
+    size = (columns * width, top + rows * (height + heading))
+    figure = Figure(figsize=size, dpi=120, facecolor="white")
+    (above,), (below,) = figure.subfigures(2, 1, height_ratios=[top, size[1] - top], squeeze=False)
+    margin = 0.1 / size[0]
+    above.text(margin, 0.55, caption, fontsize=11, fontweight="bold")
+    above.text(margin, 0.18, key, fontsize=8, color=MUTED)
+    grid = below.subfigures(2 * rows, columns, height_ratios=[heading, height] * rows, squeeze=False)
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
-        above = grid[2 * row, column]
-        above.text(0.04, 0.45, panel.title, fontsize=9.5, fontweight="bold", va="bottom")
-        above.text(0.04, 0.38, panel.note, fontsize=8, color=MUTED, va="top")
+        title = grid[2 * row, column]
+        title.text(0.04, 0.45, panel.title, fontsize=9.5, fontweight="bold", va="bottom")
+        title.text(0.04, 0.38, panel.note, fontsize=8, color=MUTED, va="top")
         panel.draw(grid[2 * row + 1, column])
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})

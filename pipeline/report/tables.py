@@ -91,7 +91,9 @@ DIFFERENCES = (
 
 def results(run: Run, split: str) -> Table:
     """Every stage of one split, each followed by its temperature-scaled version where there is one."""
-    columns = [c for c in RESULTS if any(run.score(s, c.unit, split=split).get(c.metric) is not None for s in run.stages)]
+    columns = [
+        c for c in RESULTS if any(run.score(s, c.unit, split=split).get(c.metric) is not None for s in run.stages)
+    ]
     rows = []
     for stage in run.stages:
         if not run.score(stage, split=split):
@@ -101,11 +103,11 @@ def results(run: Run, split: str) -> Table:
         rows.append(Row(stage, cells, f.settings(run.settings(stage)), mark=run.role(stage)))
         if scaled := run.score(stage, split=split, scaled=True):
             records = {c.unit: run.score(stage, c.unit, split=split, scaled=True) for c in columns}
-            cells = [_cell(records[c.unit], c) if c.scales else Cell("") for c in columns]
+            cells = [Cell(c.show(records[c.unit].get(c.metric)) if c.scales else "") for c in columns]
             head = f"scaled, T = {scaled['temperature']:.2f}" if scaled.get("temperature") is not None else "scaled"
             rows.append(Row(head, cells, minor=True))
     caption = (
-        f"Every stage on {split}. Small print is the 95 % interval. The lighter row under a stage is the same model "
+        f"Scores on {split}. Small print is the 95\u00a0% interval. The lighter row under a stage is the same model "
         "after one temperature fitted on dev, which leaves F1, accuracy and cost as they are."
     )
     return Table(caption, "Stage", [c.head for c in columns], rows, _groups(columns))
@@ -127,7 +129,7 @@ def differences(run: Run, split: str, *, scaled: bool = False) -> Table:
     caption = (
         f"Paired differences on {split}{', temperature-scaled' if scaled else ''}, from the same resampled sentences "
         "for both models: F1 and accuracy in points, the rest as fractions. For ECE and NLL, lower is better. "
-        "Bold where the 95 % interval excludes zero."
+        "Bold where the 95\u00a0% interval excludes zero."
     )
     return Table(caption, "Stage", [c.head for c in columns], rows, _groups(columns))
 
@@ -150,12 +152,11 @@ def type_details(run: Run) -> Table:
     """Precision, recall, F1 and counts of every stage and type."""
     rows = [
         Row(
-            r["stage"],
+            f"{r['stage']}, {r['type']}",
             [
                 *(Cell(f.percent(r.get(metric))) for metric in ("precision", "recall", "f1")),
                 *(Cell(f.count(r.get(metric))) for metric in ("support", "predicted")),
             ],
-            r["type"],
         )
         for r in run.per_type
         if r["split"] == run.split
@@ -168,7 +169,9 @@ def confusion(record: Record) -> Table:
     """Gold × predicted labels of one stage, each row as shares of its gold words."""
     totals = [max(1, sum(row)) for row in record["counts"]]
     shares = [[n / total for n in row] for row, total in zip(record["counts"], totals, strict=True)]
-    caption = f"{record['stage']} on {record['split']}: of the words with the gold label of the row, percent predicted as the column."
+    caption = (
+        f"{record['stage']} on {record['split']}: percent of the gold label's words (row) by predicted label (column)."
+    )
     return matrix(caption, "Gold", record["labels"], shares, lambda share: _tenth(100 * share))
 
 
@@ -220,8 +223,8 @@ def makings(run: Run) -> Table:
 
 def _cell(record: Record, column: Column, *, signed: bool = False) -> Cell:
     note = f.interval(record, column.metric, column.show) if column.interval else ""
-    low, high = record.get(f"{column.metric}_low"), record.get(f"{column.metric}_high")
-    return Cell(column.show(record.get(column.metric)), note, strong=signed and bool(note) and (low > 0 or high < 0))
+    strong = signed and bool(note) and record[f"{column.metric}_low"] * record[f"{column.metric}_high"] > 0
+    return Cell(column.show(record.get(column.metric)), note, strong)
 
 
 def _groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
@@ -230,4 +233,4 @@ def _groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
 
 
 def _tenth(value: float) -> str:
-    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.05 else "<0.1"
