@@ -143,17 +143,13 @@ def _lines(path: Path) -> list[str]:
         raise PipelineError(
             f"{path}:{line}: expected UTF-8, found byte 0x{data[error.start]:02x}; save the file as UTF-8"
         ) from error
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise PipelineError(f"{path}:{line}: expected text, found a NUL character; save the file as UTF-8 text")
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    for number, line in enumerate(lines, start=1):
-        if "\r" in line:  # two lines in a system that ends them so: the second would be lost between two columns
-            raise PipelineError(
-                f"{path}:{number}: expected lines that end in a line feed, found a lone carriage return; "
-                "convert the ends of lines"
-            )
-    return lines
+    text = text.replace("\r\n", "\n").removesuffix("\r")
+    # A lone carriage return may end a line elsewhere: read as part of a column, it would hide a word.
+    for character, name in (("\0", "a NUL character"), ("\r", "a carriage return without a line feed")):
+        if character in text:
+            line = text.count("\n", 0, text.index(character)) + 1
+            raise PipelineError(f"{path}:{line}: expected lines of text, found {name}; save the file as UTF-8 text")
+    return text.split("\n")
 
 
 def _check_places(places: dict[str, int], width: int, where: str) -> None:

@@ -109,7 +109,9 @@ def load_hub(
     roles = {"words": words, "tags": tags, "gold": gold, "document": document}
     columns = {role: name for role, name in roles.items() if name is not None}
     if set(splits) != set(SPLITS):
-        raise PipelineError(f"splits: expected a name each for {', '.join(SPLITS)}, found {', '.join(splits)}; add it")
+        raise PipelineError(
+            f"splits: expected a name each for {', '.join(SPLITS)}, found {', '.join(splits)}; add the others"
+        )
     folder = Path(dataset).expanduser()
     if folder.is_dir():
         if configuration is not None or revision is not None:

@@ -187,13 +187,13 @@ def test_bytes_that_are_not_utf8(write):
 
 
 def test_nul(write):
-    assert complaint(write("a O\nb\0 O\n")).startswith("train.txt:2: expected text, found a NUL character")
+    assert complaint(write("a O\nb\0 O\n")).startswith("train.txt:2: expected lines of text, found a NUL character")
 
 
 @pytest.mark.parametrize("content", ["x O\nEU B-ORG\rwins O\r", "x O\na O\r\r\n", "x O\nb\ra O\n"])
 def test_lone_carriage_returns(write, content):
     """The first would read as the one word EU with the tag O."""
-    assert complaint(write(content)).startswith("train.txt:2: expected lines that end in a line feed, found a lone")
+    assert complaint(write(content)).startswith("train.txt:2: expected lines of text, found a carriage return")
 
 
 # --- gold from a second file ------------------------------------------------------------------------------------------

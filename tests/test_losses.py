@@ -69,7 +69,7 @@ def test_small_q_is_cross_entropy(q, s):
 
 @pytest.mark.parametrize("s", [0.0, 0.1])
 def test_the_limit_at_zero_is_smooth(s):
-    """Loss(0) - loss(q) is proportional to q down to the smallest: no jump, unlike the article's 3.607 against 0.397."""
+    """Loss(0) - loss(q) is proportional to q down to the smallest: the article's jumps from 3.607 to 0.397."""
     logits, tags = batch()
     at_zero = sgce(logits, tags, smoothing=s)
     slope = (smoothed(tags, 9, s) * F.log_softmax(logits, -1) ** 2).sum(-1) / 2
