@@ -19,7 +19,7 @@ RESERVED = ("data", "figures")
 class Table(BaseModel):
     """A TOML table whose unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Embedded(Table):
@@ -137,7 +137,7 @@ class Distill(Training):
 class Eval(Table):
     """What `pipeline eval` computes."""
 
-    splits: list[Split] = ["dev", "test"]
+    splits: Annotated[list[Split], Field(min_length=1)] = ["dev", "test"]
     bins: PositiveInt = 10
     resamples: PositiveInt = 1000
 

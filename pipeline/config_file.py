@@ -19,6 +19,12 @@ from pipeline.config import Config
 from pipeline.errors import PipelineError
 
 DEFAULT = "quickstart"
+EXPECTED = {  # where pydantic's own words would not help
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "string_pattern_mismatch": "a name of letters, digits, - and _",
+}
 
 
 def load(source: str, overrides: Sequence[str] = (), flags: Mapping[str, Any] | None = None) -> Config:
@@ -45,7 +51,7 @@ def load(source: str, overrides: Sequence[str] = (), flags: Mapping[str, Any] | 
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise PipelineError(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
+        raise PipelineError(f"{source}: " + "; ".join(_explain(e, tree) for e in error.errors())) from None
 
 
 def read(source: str) -> dict[str, Any]:
@@ -103,10 +109,25 @@ def _assign(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
     tree[key] = value
 
 
-def _explain(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
+def _explain(error: Any, tree: Any) -> str:
+    key = _key(error["loc"], tree)
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or correct its spelling"
+    if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        found = repr(error["input"]["command"]) if "command" in error["input"] else "none"
+        return f"{key}.command: expected 'teach' or 'distill', found {found}"
+    if expected := EXPECTED.get(error["type"]):
+        return f"{key}: expected {expected}, found {error['input']!r}"
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
     return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
+
+
+def _key(loc: Sequence[str | int], tree: Any) -> str:
+    """The dotted key as it stands in the file; pydantic's location has parts of its own, such as "list[int]"."""
+    parts: list[str] = []
+    for part in loc:
+        if (isinstance(tree, dict) and part in tree) or (isinstance(tree, list) and isinstance(part, int)):
+            parts.append(str(part))
+            tree = tree[part]  # type: ignore[index]
+    return ".".join(parts)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 PATIENCE = 2.0  # seconds before progress shows at all
 INTERVAL = 10.0  # seconds between progress lines where there is no terminal
@@ -29,17 +30,16 @@ class Reporter:
     def __init__(self, *, quiet: bool = False, to_stderr: bool = False) -> None:
         self._quiet = quiet
         stream = sys.stderr if to_stderr else sys.stdout
-        plain_width = None if stream.isatty() else 200
-        self._console = Console(file=stream, highlight=False, soft_wrap=True, width=plain_width)
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """A line about what happens."""
         if not self._quiet:
-            self._console.print(text, markup=False)
+            self._console.print(text)
 
     def warn(self, text: str) -> None:
         """A line that is shown even when quiet."""
-        self._console.print(f"warning: {text}", markup=False, style="yellow")
+        self._console.print(f"warning: {text}", style="yellow")
 
     def up_to_date(self, name: str) -> None:
         """The line for a stage that has nothing to do."""
@@ -48,7 +48,7 @@ class Reporter:
     def next_command(self, command: str) -> None:
         """The last line of a command: what to run next."""
         if not self._quiet:
-            self._console.print(f"next: [bold]{command}[/bold]")
+            self._console.print(Text.assemble("next: ", (command, "bold")))
 
     def result(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table; the first column is text, the others are numbers."""
@@ -57,7 +57,9 @@ class Reporter:
             table.add_column(column, justify="right" if position else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
-        self._console.print(table, soft_wrap=True)
+        # As wide as it needs to be: a narrow terminal may break a line, but no figure is cut off.
+        table.width = self._console.measure(table, options=self._console.options.update(width=10_000)).maximum
+        self._console.print(table)
 
     @contextmanager
     def progress(self, description: str) -> Iterator[ProgressMeter]:
@@ -78,6 +80,7 @@ class ProgressMeter:
         self._quiet = quiet
         self._started = time.monotonic()
         self._last_line = self._started
+        self._first: tuple[float, float] | None = None  # when progress was first reported, and how much was done
         self._bar: Progress | None = None
 
     def update(self, done: float, total: float, note: str = "") -> None:
@@ -89,15 +92,16 @@ class ProgressMeter:
             note: figures to show beside it.
         """
         now = time.monotonic()
+        since, before = self._first = self._first or (now, done)
         if self._quiet or now - self._started < PATIENCE:
             return
         if self._console.is_terminal:
             self._draw(done, total, note)
         elif now - self._last_line >= INTERVAL:
             self._last_line = now
-            left = (now - self._started) * (total - done) / max(done, 1e-9)
+            left = f"{(now - since) * (total - done) / (done - before):.0f} s left" if done > before else ""
             self._console.print(
-                f"{self._description}: {done / total:.0%} {note} · {left:.0f} s left".replace("  ", " "), markup=False
+                f"{self._description}: " + " · ".join(filter(None, (f"{done / total:.0%}", note, left)))
             )
 
     def close(self) -> None:
@@ -109,7 +113,7 @@ class ProgressMeter:
         if self._bar is None:
             self._bar = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=30),
                 TaskProgressColumn(),
                 TextColumn("{task.fields[note]}", markup=False),

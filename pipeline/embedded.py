@@ -120,10 +120,10 @@ def _worlds(seed: int) -> tuple[_World, _World]:
             surnames.add(_ascii(fake.last_name()))
             places.add(_ascii(fake.city()))
     rng = Random(seed)
-    known, reserved = {}, {}
-    lists = {"given": given, "surnames": surnames, "places": places, "nations": set(_listed(written.NATIONS))}
-    for key, pool in lists.items():
-        names = sorted(name for name in pool if re.fullmatch(r"[A-Za-z/ -]+", name))
+    known = {"nations": _listed(written.NATIONS)}
+    reserved = dict(known)
+    for key, pool in {"given": given, "surnames": surnames, "places": places}.items():
+        names = sorted(name for name in pool if re.fullmatch(r"[A-Za-z -]+", name))
         rng.shuffle(names)
         cut = round(RESERVED_SHARE * len(names))
         known[key], reserved[key] = names[cut:], names[:cut]
@@ -136,15 +136,17 @@ def _world(rng: Random, names: dict[str, list[str]], share: float) -> _World:
     world = {"C": [_Entity("C", c, c, c) for c, _ in nations], "N": [_Entity("N", c, n, n) for c, n in nations]}
     size = {kind: round(share * SIZES[kind]) for kind in SIZES}
     world["L"] = [_Entity("L", place, place, place) for place in names["places"][: size["L"]]]
-    people = [(rng.choice(names["given"]), rng.choice(names["surnames"])) for _ in range(size["P"])]
+    surnames = names["surnames"]
+    families, brands = surnames[: round(0.65 * len(surnames))], surnames[round(0.5 * len(surnames)) :]
+    people = [(rng.choice(names["given"]), rng.choice(families)) for _ in range(size["P"])]
     world["P"] = [_Entity("P", last, f"{first} {last}", last) for first, last in people]
     for kind, forms in FORMS.items():
         world[kind] = []
         for _ in range(size[kind]):
             form = rng.choice(forms)
-            base = rng.choice(world["L"]).full if form.startswith("{L}") else rng.choice(names["surnames"])
+            base = rng.choice(world["L"]).full if form.startswith("{L}") else rng.choice(brands)
             full = form.replace("{B}", base, 1) if "{B}" in form else form.replace("{L}", base, 1)
-            full = re.sub(r"\{([BLCN])\}", lambda m: rng.choice(world[m[1].replace("B", "P")]).short, full)
+            full = re.sub(r"\{([BLCN])\}", lambda m: rng.choice(brands if m[1] == "B" else [e.full for e in world[m[1]]]), full)
             short = base if kind in "FT" and form.startswith(("{B}", "{L}")) else full
             world[kind].append(_Entity(kind, base, full, short))
     world["A"] += [_Entity("A", name, name, name) for name in rng.sample(written.ACRONYMS, round(share * 12))]
@@ -187,7 +189,7 @@ class _Document:
         own, common = (text.strip().splitlines() for text in (written.TOPICS[topic], written.COMMON))
         self.rng.shuffle(own)
         self.rng.shuffle(common)
-        lines = [self.rng.choice(written.HEADLINES[topic].splitlines())] if self.rng.random() < 0.6 else []
+        lines = [self.rng.choice(written.HEADLINES[topic].splitlines())] if self.rng.random() < 0.5 else []
         lines.append(self.rng.choice(written.DATELINES))
         while len(lines) < length:
             line = (common if self.rng.random() < COMMON_SHARE else own).pop()

@@ -81,7 +81,7 @@ def encoder_identity(name: str) -> dict[str, str]:
         return {}
     where = Path(find_encoder(name))
     if where.is_dir():
-        files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".json", ".txt", ".model"))
+        files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".bin", ".json", ".txt", ".model"))
         return {file.name: file_sha256(file) for file in files}
     with _one_line_errors(name):
         source = _hub_source(name)

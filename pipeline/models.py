@@ -31,7 +31,6 @@ class Classifier:
         """Write exactly what `save_pretrained` writes: safetensors, configuration and tokenizer."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        (folder / "training_args.bin").unlink(missing_ok=True)
 
 
 def load(folder: Path) -> Classifier:
@@ -77,7 +76,7 @@ def keep_layers(model: PreTrainedModel, layers: Sequence[int]) -> PreTrainedMode
         layers: ascending indices of the layers to keep.
 
     Raises:
-        PipelineError: the architecture keeps its layers elsewhere.
+        PipelineError: the architecture keeps its layers elsewhere, or has no such layer in that place.
     """
     total = n_layers(model)
     lists = [
@@ -102,5 +101,10 @@ def keep_layers(model: PreTrainedModel, layers: Sequence[int]) -> PreTrainedMode
             weights[name] = tensor
         elif layer[1] in place:
             weights[f"{lists[0]}.{place[layer[1]]}.{name[layer.end() :]}"] = tensor
-    student.load_state_dict(weights)
+    try:
+        student.load_state_dict(weights)
+    except RuntimeError as error:  # ModernBERT's first layer, for one, has fewer weights than the others
+        raise PipelineError(
+            f"distill.layers: {type(model).__name__} cannot start with its layer {layers[0]}; keep layer 0 as the first"
+        ) from error
     return student

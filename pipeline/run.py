@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ from pipeline.errors import PipelineError
 from pipeline.files import canonical_json, file_sha256, flush, write_json
 
 MANIFEST = "stage.json"
+PINNED = {"kind", "config", "seed", "inputs", "outputs"}
 HOLDER = "holder.json"  # in a .partial: what is being made, and by which process
 
 
@@ -84,8 +86,8 @@ class Stage:
 
 def remake_command(stage: Stage) -> str:
     """The command that makes a sealed stage again."""
-    name = "" if stage.kind == "prepare" else f" --name {stage.name}"
-    return f"pipeline {stage.kind} --run {stage.folder.parent}{name} --force"
+    name = [] if stage.kind == "prepare" else ["--name", stage.name]
+    return shlex.join(["pipeline", stage.kind, "--run", str(stage.folder.parent), *name, "--force"])
 
 
 def find(run: Path, name: str) -> Stage | None:
@@ -99,7 +101,9 @@ def find(run: Path, name: str) -> Stage | None:
         return None
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return Stage(folder, manifest["made_from"], manifest["made_with"])
+        if missing := PINNED - set(manifest["made_from"]):
+            raise KeyError(*sorted(missing))
+        return Stage(folder, manifest["made_from"], dict(manifest["made_with"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PipelineError(
             f"{folder / MANIFEST}: expected the manifest of a sealed stage, found {type(error).__name__}; "
@@ -188,7 +192,10 @@ def _lock(partial: Path) -> int:
     """Create the folder if need be and take its advisory lock, which the kernel drops when the process ends."""
     while True:
         partial.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(partial, os.O_RDONLY)
+        try:
+            descriptor = os.open(partial, os.O_RDONLY)
+        except FileNotFoundError:  # its holder sealed, that is, renamed it since
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -207,7 +214,7 @@ def _lock(partial: Path) -> int:
 def _holder(partial: Path) -> dict[str, Any]:
     try:
         return dict(json.loads((partial / HOLDER).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return {}
 
 
@@ -215,16 +222,20 @@ def _start(partial: Path, made_from: Mapping[str, Any]) -> None:
     if _holder(partial).get("made_from") != json.loads(canonical_json(made_from)):
         for entry in partial.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for half in partial.glob(".*.tmp"):  # a dead process was about to write this file
+        half.unlink()
     write_json(partial / HOLDER, {"process": os.getpid(), "made_from": made_from})
 
 
 def _seal(partial: Path, final: Path, made_from: Mapping[str, Any], made_with: Mapping[str, Any]) -> None:
-    (partial / HOLDER).unlink()
-    files = sorted(path for path in partial.rglob("*") if path.is_file())
+    holder, manifest = partial / HOLDER, partial / MANIFEST
+    files = sorted(path for path in partial.rglob("*") if path.is_file() and path not in (holder, manifest))
     outputs = {path.relative_to(partial).as_posix(): file_sha256(path) for path in files}
-    write_json(partial / MANIFEST, {"made_from": {**made_from, "outputs": outputs}, "made_with": made_with})
-    for path in [*files, *(p for p in partial.rglob("*") if p.is_dir()), partial]:
+    write_json(manifest, {"made_from": {**made_from, "outputs": outputs}, "made_with": made_with})
+    for path in [*files, *(p for p in partial.rglob("*") if p.is_dir())]:
         flush(path)
+    holder.unlink()  # until here the work could be resumed
+    flush(partial)
     replaced = final.with_name(f"{final.name}.replaced")
     shutil.rmtree(replaced, ignore_errors=True)
     if final.exists():

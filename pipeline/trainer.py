@@ -20,7 +20,6 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.encoding import Window, pad
 from pipeline.errors import PipelineError
@@ -67,13 +66,16 @@ class WordTrainer(Trainer):
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, word_loss: WordLoss, dev_loss: WordLoss, padding: int, dev: Words, **kwargs: Any) -> None:
+    def __init__(
+        self, *, word_loss: WordLoss, dev_loss: WordLoss, padding: int, dev: Words, bf16: bool, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.model_accepts_loss_kwargs = True  # so that `num_items_in_batch` is counted
         self._word_loss = word_loss
         self._dev_loss = dev_loss
         self._padding = padding
         self._dev = dev
+        self._bf16 = bf16
 
     def compute_loss(
         self,
@@ -83,7 +85,9 @@ class WordTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """The sum of the word losses over `num_items_in_batch`, as a scalar."""
-        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        # Not TrainingArguments.bf16: that leaves the model computing in bf16 for good, in prediction too.
+        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self._bf16):
+            outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
         logits = outputs.logits.flatten(0, 1)[inputs["positions"]].float()
         total = self._word_loss(logits, inputs["signals"], self._progress()).sum()
         loss = total / num_items_in_batch * self.accelerator.num_processes
@@ -134,10 +138,12 @@ class LogCallback(TrainerCallback):
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Check the loss that was logged last, and say how far training is."""
         record = state.log_history[-1]
-        if not math.isfinite(record.get("loss", 0.0)):
+        loss, split = (record["loss"], "train") if "loss" in record else (record.get("eval_loss", 0.0), "dev")
+        if not math.isfinite(loss):
             raise PipelineError(
-                f"the training loss is {record['loss']} at step {state.global_step}, learning rate "
-                f"{record['learning_rate']:.2g}; try a smaller learning_rate, or precision = 'fp32'"
+                f"the loss on {split} is {loss} at step {state.global_step}, learning rate "
+                f"{record.get('learning_rate', args.learning_rate):.2g}; try a smaller learning_rate, or "
+                "precision = 'fp32'"
             )
         if "loss" in record:
             seconds, epochs = time.monotonic() - self._clock[0], (state.epoch or 0.0) - self._clock[1]
@@ -184,7 +190,7 @@ def fit(
         PipelineError: the loss is not a number.
     """
     arguments = training_arguments(
-        settings, seed=seed, device=device, bf16=bf16, checkpoints=checkpoints, n_windows=len(train.windows)
+        settings, seed=seed, device=device, checkpoints=checkpoints, n_windows=len(train.windows)
     )
     trainer = WordTrainer(
         model=model,
@@ -196,13 +202,19 @@ def fit(
         dev_loss=dev_loss or word_loss,
         padding=padding,
         dev=dev,
+        bf16=bf16,
         callbacks=[LogCallback(on_progress, sum(len(w.positions) for w in train.windows))],
     )
     trainer.remove_callback(PrinterCallback)
-    resume = get_last_checkpoint(checkpoints) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=resume)
+    trainer.train(resume_from_checkpoint=_newest(checkpoints))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return [record for entry in trainer.state.log_history if (record := _log_record(entry))]
+
+
+def _newest(checkpoints: Path) -> str | None:
+    """The last checkpoint that was written to its end: the Trainer writes its state last."""
+    written = [path.parent for path in checkpoints.glob("checkpoint-*/trainer_state.json")]
+    return str(max(written, key=lambda folder: int(folder.name.partition("-")[2]))) if written else None
 
 
 def _log_record(entry: Mapping[str, float]) -> dict[str, float]:
@@ -213,7 +225,7 @@ def _log_record(entry: Mapping[str, float]) -> dict[str, float]:
 
 
 def training_arguments(
-    settings: Any, *, seed: int, device: str, bf16: bool, checkpoints: Path, n_windows: int
+    settings: Any, *, seed: int, device: str, checkpoints: Path, n_windows: int
 ) -> TrainingArguments:
     """The Trainer's settings; see `fit`."""
     steps = settings.epochs * math.ceil(n_windows / (settings.batch_size * settings.gradient_accumulation))
@@ -221,7 +233,6 @@ def training_arguments(
         output_dir=str(checkpoints),
         seed=seed,
         use_cpu=device == "cpu",
-        bf16=bf16,
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,

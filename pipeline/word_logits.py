@@ -46,8 +46,11 @@ class WordLogits:
         try:
             with safe_open(path, framework="numpy") as file:
                 identity = json.loads((file.metadata() or {})[METADATA])
-                return cls(tuple(identity["labels"]), identity["words_sha256"], file.get_tensor("logits"))
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+                logits, labels = file.get_tensor("logits"), tuple(identity["labels"])
+                if logits.dtype != np.float32 or logits.shape[1:] != (len(labels),):
+                    raise ValueError(f"{logits.dtype} of shape {logits.shape} for {len(labels)} labels")
+                return cls(labels, identity["words_sha256"], logits)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise PipelineError(
                 f"{path}: expected word logits (safetensors with `logits` and labels), found {error}; "
                 "make the stage again with --force"

@@ -162,6 +162,14 @@ def test_unknown_tags(write, tag):
     assert f"found {tag!r}" in message
 
 
+@pytest.mark.parametrize("space", ["\xa0", "\u3000", "\u2028", "\x0c"])
+def test_unicode_spaces_neither_blank_a_line_nor_end_a_column(write, space):
+    assert "train.txt:2: expected 2 columns as in line 1, found 1" in complaint(write(f"a O\n{space}\nb O\n"))
+    assert f"train.txt:1: expected a tag such as O or B-PER (scheme = 'auto'), found {'O' + space!r}" in complaint(
+        write(f"a O{space}\n")
+    )
+
+
 def test_unknown_gold(write):
     assert "train.txt:1: expected a gold such as O or B-PER" in complaint(write("a O ?\n"), tag_column=1, gold_column=2)
 
