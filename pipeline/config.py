@@ -56,6 +56,7 @@ class Hub(Table):
     words: str = "tokens"
     tags: str = "ner_tags"
     gold: str | None = None
+    document: str | None = None
     splits: dict[Split, str] = {"train": "train", "dev": "validation", "test": "test"}
     label_names: list[str] | None = None
     scheme: Literal["auto", "iob1", "iob2", "bioes"] = "auto"

@@ -20,12 +20,12 @@ from pipeline import embedded_templates as written
 from pipeline.corpus import Sentence
 
 LOCALES = ("en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "pt_PT", "pl_PL", "sv_SE", "da_DK", "hr_HR")
-RESERVED_SHARE = 0.3  # of the names of every list, and of the entities made from them, are kept from train …
-UNSEEN_SHARE = 0.06  # … and this share of what dev and test mention is drawn from there
+RARE_SHARES = {"train": 0.12, "dev": 0.05, "test": 0.05}  # of the entities have rare names; train's are its own
 COMMON_SHARE = 0.25  # of the sentences after the headline fit any topic
 OPENER_SHARE, EXTRA_SHARE = 0.15, 0.5  # of them have one more clause in front or at the end
-RELATED_SHARE = 0.15  # of the entities of a document are namesakes of one that is there already
-SHORT_SHARE = 0.75  # of the later mentions are short
+RELATED_SHARE = 0.1  # of the entities of a document are namesakes of one that is there already
+FAMOUS_SHARE = 0.3  # of the entities mentioned in passing need no full name
+SHORT_SHARE = 0.85  # of the later mentions are short
 
 TYPES = {
     "P": "PER",  # person
@@ -54,7 +54,7 @@ FORMS = {
         "M": written.MODELS,
     }.items()
 }
-SIZES = {"P": 140, "L": 90, "F": 45, "T": 36, "A": 34, "G": 28, "E": 28, "W": 20, "D": 20, "M": 18}
+SIZES = {"P": 110, "L": 70, "F": 40, "T": 32, "A": 28, "G": 24, "E": 24, "W": 16, "D": 18, "M": 14}
 NUMBERS: dict[str, Callable[[Random], str]] = {
     "small": lambda rng: str(rng.randint(2, 40)),
     "num": lambda rng: rng.choice((str(rng.randint(41, 999)), f"{rng.randint(1, 90)},{rng.randint(0, 999):03}")),
@@ -88,11 +88,10 @@ def generate(seed: int = 0, train: int = 4000, dev: int = 800, test: int = 1200)
     Returns:
         The sentences of each split, in documents.
     """
-    known, reserved = _worlds(seed)
+    common, rare, unseen = _worlds(seed)
     return {
-        "train": _split(Random(f"{seed} train"), known, known, train),
-        "dev": _split(Random(f"{seed} dev"), known, reserved, dev),
-        "test": _split(Random(f"{seed} test"), known, reserved, test),
+        name: _split(Random(f"{seed} {name}"), common, rare if name == "train" else unseen, RARE_SHARES[name], size)
+        for name, size in (("train", train), ("dev", dev), ("test", test))
     }
 
 
@@ -107,49 +106,57 @@ class _Entity:
 _World = dict[str, list[_Entity]]
 
 
-def _worlds(seed: int) -> tuple[_World, _World]:
-    """The entities any split may mention, and those kept from train, by kind."""
-    given, surnames, places = set(written.WORD_FIRST_NAMES), set(written.WORD_SURNAMES), set(_listed(written.CITIES))
-    surnames.update(written.PLACE_SURNAMES)
-    places.update(written.PLACE_SURNAMES)
-    for locale in LOCALES:
-        fake = Faker(locale)
+def _worlds(seed: int) -> list[_World]:
+    """The entities of all splits, the rare ones of train, and the rare ones of dev and test; they share no name."""
+    fakers = [Faker(locale) for locale in LOCALES]
+    for fake in fakers:
         fake.seed_instance(seed)
-        for _ in range(9):
-            given.add(_ascii(fake.first_name()))
-            surnames.add(_ascii(fake.last_name()))
-            places.add(_ascii(fake.city()))
+    common = {
+        "given": written.WORD_FIRST_NAMES,
+        "surnames": written.WORD_SURNAMES + written.PLACE_SURNAMES,
+        "places": _listed(written.CITIES) + written.PLACE_SURNAMES,
+    }
     rng = Random(seed)
-    known = {"nations": _listed(written.NATIONS)}
-    reserved = dict(known)
-    for key, pool in {"given": given, "surnames": surnames, "places": places}.items():
-        names = sorted(name for name in pool if re.fullmatch(r"[A-Za-z -]+", name))
-        rng.shuffle(names)
-        cut = round(RESERVED_SHARE * len(names))
-        known[key], reserved[key] = names[cut:], names[:cut]
-    return _world(rng, known, 1), _world(rng, reserved, RESERVED_SHARE)
+    taken: set[str] = set()
+    worlds = []
+    for lists, n_fake, scale in ((common, 7, 1.0), ({}, 25, 2.0), ({}, 25, 2.0)):
+        names = {}
+        for key, method in {"given": "first_name", "surnames": "last_name", "places": "city"}.items():
+            drawn = {_ascii(getattr(fake, method)()) for fake in fakers for _ in range(n_fake)} - taken
+            if key == "places":
+                drawn = {d for d in drawn if " " not in d}
+            names[key] = sorted(name for name in drawn | set(lists.get(key, ())) if re.fullmatch(r"[A-Za-z -]+", name))
+            rng.shuffle(names[key])
+            taken |= drawn
+        worlds.append(_world(rng, names, scale))
+    return worlds
 
 
-def _world(rng: Random, names: dict[str, list[str]], share: float) -> _World:
-    """`share` times `SIZES` entities made of these names."""
-    nations = [nation.split("/") for nation in names["nations"]]
-    world = {"C": [_Entity("C", c, c, c) for c, _ in nations], "N": [_Entity("N", c, n, n) for c, n in nations]}
-    size = {kind: round(share * SIZES[kind]) for kind in SIZES}
-    world["L"] = [_Entity("L", place, place, place) for place in names["places"][: size["L"]]]
-    surnames = names["surnames"]
-    families, brands = surnames[: round(0.65 * len(surnames))], surnames[round(0.5 * len(surnames)) :]
+def _world(rng: Random, names: dict[str, list[str]], scale: float) -> _World:
+    """`scale` times `SIZES` entities made of these names, and every nation."""
+    size = {kind: round(scale * SIZES[kind]) for kind in SIZES}
+    nations = [nation.split("/") for nation in _listed(written.NATIONS)]
+    surnames = names["surnames"]  # people and firms overlap in some
+    families, brands = surnames[: round(0.6 * len(surnames))], surnames[round(0.55 * len(surnames)) :]
     people = [(rng.choice(names["given"]), rng.choice(families)) for _ in range(size["P"])]
-    world["P"] = [_Entity("P", last, f"{first} {last}", last) for first, last in people]
+    world = {
+        "C": [_Entity("C", country, country, country) for country, _ in nations],
+        "N": [_Entity("N", country, adjective, adjective) for country, adjective in nations],
+        "L": [_Entity("L", place, place, place) for place in names["places"][: size["L"]]],
+        "P": [_Entity("P", last, f"{first} {last}", last) for first, last in people],
+    }
+    towns = names["places"][size["L"] // 2 : size["L"] // 2 * 3]
+    inner = {"B": brands, **{kind: [entity.full for entity in world[kind]] for kind in "LCN"}}
     for kind, forms in FORMS.items():
         world[kind] = []
-        for _ in range(size[kind]):
-            form = rng.choice(forms)
-            base = rng.choice(world["L"]).full if form.startswith("{L}") else rng.choice(brands)
-            full = form.replace("{B}", base, 1) if "{B}" in form else form.replace("{L}", base, 1)
-            full = re.sub(r"\{([BLCN])\}", lambda m: rng.choice(brands if m[1] == "B" else [e.full for e in world[m[1]]]), full)
+        for form in rng.choices(forms, k=size[kind]):
+            base = rng.choice(towns if kind == "T" else inner["L" if "{L}" in form else "B"])
+            full = re.sub(r"\{[BL]\}", base, form, count=1)
+            full = re.sub(r"\{(.)\}", lambda match: rng.choice(inner[match[1]]), full)
             short = base if kind in "FT" and form.startswith(("{B}", "{L}")) else full
             world[kind].append(_Entity(kind, base, full, short))
-    world["A"] += [_Entity("A", name, name, name) for name in rng.sample(written.ACRONYMS, round(share * 12))]
+    acronyms = rng.sample(written.ACRONYMS, 10)
+    world["A"] += [_Entity("A", acronym, acronym, acronym) for acronym in acronyms]
     return world
 
 
@@ -162,14 +169,14 @@ def _ascii(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
 
 
-def _split(rng: Random, known: _World, unseen: _World, size: int) -> list[Sentence]:
+def _split(rng: Random, common: _World, rare: _World, rare_share: float, size: int) -> list[Sentence]:
     """`size` sentences in documents of 5 to 15."""
     sentences: list[Sentence] = []
     document = 0
     while len(sentences) < size:
         left = size - len(sentences)
         length = left if left < 10 else rng.randint(5, min(15, left - 5))
-        sentences += _Document(rng, known, unseen).write(length, document)
+        sentences += _Document(rng, common, rare, rare_share).write(length, document)
         document += 1
     return sentences
 
@@ -177,10 +184,11 @@ def _split(rng: Random, known: _World, unseen: _World, size: int) -> list[Senten
 class _Document:
     """One document under way: what has been mentioned so far decides how it is mentioned next."""
 
-    def __init__(self, rng: Random, known: _World, unseen: _World) -> None:
+    def __init__(self, rng: Random, common: _World, rare: _World, rare_share: float) -> None:
         self.rng = rng
-        self.known = known
-        self.unseen = unseen
+        self.common = common
+        self.rare = rare
+        self.rare_share = rare_share
         self.cast: dict[str, _Entity] = {}
 
     def write(self, length: int, document: int) -> list[Sentence]:
@@ -245,7 +253,7 @@ class _Document:
             return entity, entity.short
         if len(slot) == 1:
             entity = self._draw(slot.upper())
-            return entity, entity.full
+            return entity, entity.short if self.rng.random() < FAMOUS_SHARE else entity.full
         known = slot in self.cast
         entity = self._member(slot.upper())
         if slot[0].islower() or (known and self.rng.random() < SHORT_SHARE):
@@ -262,11 +270,11 @@ class _Document:
         return self.cast[slot]
 
     def _twin(self, nation: _Entity, kind: str) -> _Entity:
-        return next(e for world in (self.known, self.unseen) for e in world[kind] if e.base == nation.base)
+        return next(entity for entity in self.common[kind] if entity.base == nation.base)
 
     def _draw(self, kind: str) -> _Entity:
         """An entity of this kind, some of the time a namesake of one that the document has; a few are frequent."""
-        pool = (self.unseen if self.rng.random() < UNSEEN_SHARE else self.known)[kind]
+        pool = (self.rare if self.rng.random() < self.rare_share else self.common)[kind]
         if self.rng.random() < RELATED_SHARE:
             bases = {entity.base for entity in self.cast.values()}
             pool = [entity for entity in pool if entity.base in bases] or pool

@@ -323,36 +323,36 @@ The {M1} [costs|cost] {money} [, {P2} said|and is built in {C1}] .
 # First lines of a document.
 HEADLINES = {
     "politics": """^ {C1} [rejects|backs|debates] [{N2}|] [plan|peace offer|aid] .
-^ {P1} [to visit|quits|in talks with] [{C2}|{L1}|{A1}] .
+^ {p1} [to visit|quits|in talks with] [{C2}|{L1}|{A1}] .
 ^ {L1} [waits|votes|protests] [again|] .
 ^ Government [wins|loses] [key|] vote .
 ^ Official journal contents .""",
-    "markets": """^ {F1} shares [fall|rise] [in {L1}|] .
+    "markets": """^ {f1} shares [fall|rise] [in {L1}|] .
 ^ {N1} [stocks|bonds] [end|open] [lower|higher] .
 ^ [Dollar|Gold|Cocoa|Oil] [steady|up|down] [in early trade|] .
-^ {F1} [sees|posts] [loss|higher profit] [in {C1}|] .
-~ Research alert - {F1} [cut|raised] .""",
+^ {f1} [sees|posts] [loss|higher profit] [in {C1}|] .
+~ Research alert - {f1} [cut|raised] .""",
     "soccer": """^ Soccer - {N1} first division [results|standings] .
-^ Soccer - {T1} [beat|crush|hold] {T2} .
-^ Soccer - {P1} [joins|leaves] {T1} .
+^ Soccer - {t1} [beat|crush|hold] {t2} .
+^ Soccer - {p1} [joins|leaves] {t1} .
 ~ Results of {N1} league matches [played on {day}|] .
 ^ Late goal settles cup tie .""",
     "races": """^ {sport} - {E1} [results|scores] .
-^ {sport} - {P1} [wins|leads] [{E1}|in {L1}] .
+^ {sport} - {p1} [wins|leads] [{E1}|in {L1}] .
 ^ {sport} - {N1} [title|women 's] [results|race] .
 ~ Leading money winners .""",
-    "courts": """^ {P1} [jailed|freed|charged] [in {L1}|in {C1}|] .
-^ {N1} [judge|court] [clears|jails] [{P1}|{F1}|banker] .
+    "courts": """^ {p1} [jailed|freed|charged] [in {L1}|in {C1}|] .
+^ {N1} [judge|court] [clears|jails] [{p1}|{f1}|banker] .
 ^ Two held over [art theft|bomb scare] [in {L1}|] .""",
     "weather": """^ [Floods|Storm] [hit|hits] [{L1}|{C1}|coast] .
 ^ {vehicle} [crash|fire] [kills {small}|] in {L1} .
 ~ Weather conditions in {C1} .
 ^ Snow shuts [roads|{G1}|{L1} airport] .""",
-    "culture": """^ {P1} , {N1} {critic} , [dead|honoured] at {age} .
+    "culture": """^ {p1} , {N1} {critic} , [dead|honoured] at {age} .
 ^ {E1} opens in {L1} .
-~ Books : {P1} returns to {L1} .
+~ Books : {p1} returns to {L1} .
 ^ New {art} divides critics .""",
-    "labour": """^ {F1} [strike|pay talks] [ends|goes on] [in {L1}|] .
+    "labour": """^ {f1} [strike|pay talks] [ends|goes on] [in {L1}|] .
 ^ {A1} [calls|ends] strike .
 ~ Press digest - {C1} .
 ^ Jobless total [up|down] [in {C1}|] .""",

@@ -34,7 +34,8 @@ class Window:
 def encode(sentences: Sequence[Sentence], tokenizer: PreTrainedTokenizerFast, largest: int) -> list[Window]:
     """Split sentences into windows of whole words.
 
-    A word without pieces (a zero-width space, say) becomes the unknown piece; a word longer than a window is cut.
+    A word without pieces (a zero-width space, say) becomes the unknown piece, or the padding piece of a tokenizer that
+    knows everything; a word longer than a window is cut.
     So word i of the split is row i of the word logits, always.
 
     Args:
@@ -49,6 +50,7 @@ def encode(sentences: Sequence[Sentence], tokenizer: PreTrainedTokenizerFast, la
     room = largest - len(prefix) - len(suffix)
     if room < 1:
         raise ValueError(f"a window of {largest} pieces leaves no room beside {len(prefix) + len(suffix)} special ones")
+    unknown = tokenizer.pad_token_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id
     windows: list[Window] = []
     first_word = 0
     for start in range(0, len(sentences), BATCH):
@@ -58,7 +60,7 @@ def encode(sentences: Sequence[Sentence], tokenizer: PreTrainedTokenizerFast, la
             pieces: list[list[int]] = [[] for _ in words]
             for piece, word in zip(encoded["input_ids"][row], encoded.word_ids(row), strict=True):
                 pieces[word].append(piece)
-            pieces = [(p or [tokenizer.unk_token_id])[:room] for p in pieces]
+            pieces = [(p or [unknown])[:room] for p in pieces]
             windows += _windows(pieces, room, prefix, suffix, first_word)
             first_word += len(words)
     return windows

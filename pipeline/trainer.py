@@ -135,6 +135,12 @@ class LogCallback(TrainerCallback):
         """Start the clock that words per second are measured against."""
         self._clock = (time.monotonic(), state.epoch or 0.0)
 
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Log the steps since the last record, so that none is left out and no mean spans a checkpoint."""
+        control.should_log = True
+
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Check the loss that was logged last, and say how far training is."""
         record = state.log_history[-1]
@@ -183,8 +189,8 @@ def fit(
         on_progress: called with optimiser steps done, steps in all, and the loss and speed as text.
 
     Returns:
-        The training log: records of step, epoch, and either loss and learning_rate (means over about one hundredth
-        of the steps) or dev_loss. The model itself is fitted in place.
+        The training log: records of step, epoch, and either loss (mean over the steps since the record before: about
+        one hundredth of all, or fewer at the end of an epoch) and learning_rate, or dev_loss.
 
     Raises:
         PipelineError: the loss is not a number.

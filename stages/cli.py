@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -22,6 +23,10 @@ from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from stages.experiment import Experiment
+
+# Threads that wait for each other by spinning lose ten times and more as soon as another process wants a core; a short
+# spin costs little on an idle machine. Read when torch loads its OpenMP runtime.
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 app = typer.Typer(
     help="Train an NER teacher on noisy labels, distil it into a small student, and know how far to trust both.",

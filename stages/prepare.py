@@ -25,7 +25,7 @@ from stages.experiment import DATA, Experiment
 def prepare(experiment: Experiment) -> run.Stage:
     """Make `data/`, or find it up to date."""
     settings = experiment.config.prepare
-    made_from = {
+    made_from: dict[str, Any] = {
         "kind": "prepare",
         "config": _settings_record(settings),
         "seed": experiment.config.seed,
@@ -35,8 +35,10 @@ def prepare(experiment: Experiment) -> run.Stage:
         experiment.reporter.up_to_date(DATA)
         return sealed
 
+    # Read exactly the commit that the manifest names, even if the hub moves on in between.
+    revision = made_from["inputs"].get("dataset", {}).get("revision", settings.hub.revision)
     with experiment.making(DATA, made_from) as (folder, _):
-        splits = {split: sentences[: settings.limit] for split, sentences in _load(settings).items()}
+        splits = {split: sentences[: settings.limit] for split, sentences in _load(settings, revision).items()}
         labels = label_set(sentence for split in SPLITS for sentence in splits[split])
         corpora = {split: Corpus(labels, splits[split]) for split in SPLITS}
         for split in ("train", "dev") if settings.dev == "noisy" else ("train",):
@@ -81,7 +83,7 @@ def noise_report(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def _load(settings: Prepare) -> dict[str, list[Sentence]]:
+def _load(settings: Prepare, revision: str | None) -> dict[str, list[Sentence]]:
     """The splits of the source: its tags are gold, unless they are noisy already (noise.kind = "file")."""
     if settings.source == "embedded":
         from pipeline import embedded
@@ -91,7 +93,7 @@ def _load(settings: Prepare) -> dict[str, list[Sentence]]:
     splits = (
         sources.load_files(**_file_paths(settings), **settings.files.model_dump(include=COLUMNS))  # type: ignore[arg-type]
         if settings.source == "files"
-        else sources.load_hub(**settings.hub.model_dump())
+        else sources.load_hub(**settings.hub.model_dump(exclude={"revision"}), revision=revision)
     )
     given = {split for split in SPLITS if settings.noise.kind == "file" and split != "test"}
     if settings.dev == "clean":

@@ -1,0 +1,473 @@
+"""Sealed folders: what is in a manifest, when work is kept, who may make a stage, and what a reader notices."""
+
+import fcntl
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from pipeline import run
+from pipeline.errors import PipelineError
+from pipeline.files import file_sha256
+from pipeline.run import HOLDER, MANIFEST, find, making, remake_command, stages, up_to_date
+
+DATA = {"kind": "prepare", "config": {"limit": None, "noise": {"rate": 0.4}}, "seed": 0, "inputs": {}}
+TEACHER = {"kind": "teach", "config": {"q": 0.5, "epochs": 3}, "seed": 0, "inputs": {}}
+
+
+def make(folder, name="teacher", made_from=TEACHER, files=None, **made_with):
+    with making(folder, name, made_from, made_with) as partial:
+        for path, text in (files or {"log.jsonl": "{}\n", "model/weights": "w"}).items():
+            (partial / path).parent.mkdir(parents=True, exist_ok=True)
+            (partial / path).write_text(text, encoding="utf-8")
+    return find(folder, name)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def complaint(function, *args, **kwargs):
+    with pytest.raises(PipelineError) as caught:
+        function(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# --- sealing ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_sealed_stage_reads_back(tmp_path):
+    stage = make(tmp_path / "new" / "run", seconds=1.5)
+    assert names(tmp_path / "new" / "run") == ["teacher"]
+    assert names(stage.folder) == ["log.jsonl", "model", MANIFEST]
+    assert (stage.name, stage.kind) == ("teacher", "teach")
+    assert stage.made_from == {
+        **TEACHER,
+        "outputs": {f: file_sha256(stage.folder / f) for f in ("log.jsonl", "model/weights")},
+    }
+    assert stage.made_with == {"seconds": 1.5}
+
+
+def test_the_manifest_says_nothing_that_it_was_not_told(tmp_path):
+    """No path, user, host or process comes in on its own: only the outputs' relative names and hashes are added."""
+    text = (make(tmp_path, device="cpu").folder / MANIFEST).read_text(encoding="utf-8")
+    manifest = json.loads(text)
+    outputs = manifest["made_from"].pop("outputs")
+    assert manifest == {"made_from": TEACHER, "made_with": {"device": "cpu"}}
+    assert outputs.keys() == {"log.jsonl", "model/weights"}
+    assert all(len(sha256) == 64 for sha256 in outputs.values())
+    assert str(tmp_path) not in text
+
+
+def test_what_the_block_records_is_in_the_manifest(tmp_path):
+    made_with = {"device": "cpu"}
+    with making(tmp_path, "teacher", TEACHER, made_with):
+        made_with["seconds"] = 2.0
+    assert find(tmp_path, "teacher").made_with == {"device": "cpu", "seconds": 2.0}
+
+
+def test_the_manifest_is_written_last_and_flushed_before_the_folder_gets_its_name(tmp_path, monkeypatch):
+    events = []
+    write_json, flush = run.write_json, run.flush
+
+    def recording_write(path, value):
+        write_json(path, value)
+        events.append(("written", path.name))
+        if path.name == MANIFEST:
+            assert all(file_sha256(path.parent / f) == sha for f, sha in value["made_from"]["outputs"].items())
+            assert names(tmp_path) == ["teacher.partial"]
+
+    def recording_flush(path):
+        flush(path)
+        events.append(("flushed", path.name))
+        assert (tmp_path / "teacher").exists() == (path == tmp_path)
+
+    monkeypatch.setattr(run, "write_json", recording_write)
+    monkeypatch.setattr(run, "flush", recording_flush)
+    make(tmp_path)
+    files = {("flushed", name) for name in ("log.jsonl", "weights", "model")}
+    assert events[:2] == [("written", HOLDER), ("written", MANIFEST)]
+    assert set(events[2:5]) == files
+    assert events[5:] == [("flushed", "teacher.partial"), ("flushed", tmp_path.name)]
+
+
+@pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
+def test_an_exception_leaves_the_work_and_no_stage(tmp_path, interruption):
+    with pytest.raises(interruption), making(tmp_path, "teacher", TEACHER, {}) as partial:
+        (partial / "checkpoint").write_text("1")
+        raise interruption
+    assert names(tmp_path) == ["teacher.partial"]
+    assert (tmp_path / "teacher.partial" / "checkpoint").read_text() == "1"
+    assert find(tmp_path, "teacher") is None
+
+
+def test_the_hash_pins_the_whole_ancestry(tmp_path):
+    def generation(folder, words):
+        data = make(folder, "data", DATA, {"train.jsonl": words})
+        return [data, make(folder, "teacher", {**TEACHER, "inputs": {"data": data.as_input()}})]
+
+    first, second, same = (
+        generation(tmp_path / name, words) for name, words in [("a", "rome"), ("b", "Rome"), ("c", "rome")]
+    )
+    assert first[0].as_input() == {"folder": "data", "sha256": first[0].sha256}
+    assert [s.sha256 for s in first] == [s.sha256 for s in same]
+    assert all(a.sha256 != b.sha256 for a, b in zip(first, second, strict=True))
+    assert first[1].made_from["outputs"] == second[1].made_from["outputs"]
+
+
+def test_the_hash_does_not_see_what_it_was_made_with(tmp_path):
+    assert make(tmp_path / "a", seconds=1).sha256 == make(tmp_path / "b", seconds=2, device="cuda").sha256
+
+
+# --- running again ----------------------------------------------------------------------------------------------------
+
+
+def test_up_to_date(tmp_path):
+    assert up_to_date(tmp_path, "teacher", TEACHER) is None
+    stage = make(tmp_path)
+    assert up_to_date(tmp_path, "teacher", TEACHER) == stage
+    assert up_to_date(tmp_path, "teacher", dict(reversed(TEACHER.items()))) == stage
+    assert up_to_date(tmp_path, "teacher", TEACHER, force=True) is None
+
+
+def test_python_values_are_compared_as_json(tmp_path):
+    made_from = {**TEACHER, "config": {"layers": (0, 2)}}
+    make(tmp_path, made_from=made_from)
+    assert up_to_date(tmp_path, "teacher", made_from) is not None
+    assert up_to_date(tmp_path, "teacher", {**TEACHER, "config": {"layers": [0, 2]}}) is not None
+
+
+def test_a_different_stage_names_the_first_difference_and_the_ways_out(tmp_path):
+    make(tmp_path)
+    changed = {**TEACHER, "seed": 1, "config": {"q": 0.7, "epochs": 3}}
+    assert complaint(up_to_date, tmp_path, "teacher", changed) == (
+        f"{tmp_path / 'teacher'} was made with config.q = 0.5, this command has 0.7; make it again with --force, or "
+        "keep both with another --name than teacher, or start another run with --run"
+    )
+    assert up_to_date(tmp_path, "teacher", changed, force=True) is None
+
+
+def test_data_cannot_be_kept_under_another_name(tmp_path):
+    make(tmp_path, "data", DATA)
+    assert complaint(up_to_date, tmp_path, "data", {**DATA, "config": {"limit": "all", "noise": {}}}) == (
+        f'{tmp_path / "data"} was made with config.limit = null, this command has "all"; make it again with --force, '
+        "or start another run with --run"
+    )
+
+
+def test_a_parent_that_was_made_again_is_a_difference(tmp_path):
+    data = make(tmp_path, "data", DATA, {"train.jsonl": "rome"})
+    make(tmp_path, made_from={**TEACHER, "inputs": {"data": data.as_input()}})
+    again = make(tmp_path, "data", DATA, {"train.jsonl": "Rome"})
+    message = complaint(up_to_date, tmp_path, "teacher", {**TEACHER, "inputs": {"data": again.as_input()}})
+    assert f'was made with inputs.data.sha256 = "{data.sha256}", this command has "{again.sha256}"' in message
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "difference"),
+    [
+        ({"a": 1}, {"a": 1}, None),
+        ({"b": 1, "a": {"y": 1, "x": [1]}}, {"b": 2, "a": {"y": 2, "x": [2]}}, ("a.x", "[1]", "[2]")),
+        ({"a": {"x": 1}}, {"a": "x"}, ("a", '{"x": 1}', '"x"')),
+        ({}, {"new": 0.0}, ("new", "null", "0.0")),
+        ({"old": True}, {}, ("old", "true", "null")),
+    ],
+)
+def test_first_difference(before, now, difference):
+    assert run.first_difference(before, now) == difference
+
+
+def test_force_keeps_the_old_stage_in_sight_until_the_new_one_is_whole(tmp_path, monkeypatch):
+    old = make(tmp_path, files={"log.jsonl": "old"})
+    write_json = run.write_json
+
+    def looking(path, value):
+        write_json(path, value)
+        assert find(tmp_path, "teacher") == old
+        assert old.path("log.jsonl").read_text() == "old"
+
+    monkeypatch.setattr(run, "write_json", looking)
+    new = make(tmp_path, files={"log.jsonl": "new"})
+    assert new.path("log.jsonl").read_text() == "new"
+    assert new.sha256 != old.sha256
+    assert names(tmp_path) == ["teacher"]
+
+
+def test_a_replacement_that_fails_leaves_the_old_stage(tmp_path):
+    old = make(tmp_path)
+    with pytest.raises(RuntimeError), making(tmp_path, "teacher", TEACHER, {}):
+        raise RuntimeError
+    assert find(tmp_path, "teacher") == old
+    assert old.path("log.jsonl").is_file()
+
+
+def test_death_between_the_two_renames_is_mended_by_the_next_seal(tmp_path, monkeypatch):
+    make(tmp_path, files={"log.jsonl": "old"})
+    replace = Path.replace
+
+    def dying(self, target):
+        if self.suffix == ".partial":
+            raise OSError("died")
+        return replace(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="died"):
+        patch.setattr(Path, "replace", dying)
+        make(tmp_path, files={"log.jsonl": "new"})
+    assert names(tmp_path) == ["teacher.partial", "teacher.replaced"]
+    assert (find(tmp_path, "teacher"), stages(tmp_path)) == (None, [])
+    assert make(tmp_path, files={"log.jsonl": "newer"}).path("log.jsonl").read_text() == "newer"
+    assert names(tmp_path) == ["teacher"]
+
+
+# --- resuming and locking ---------------------------------------------------------------------------------------------
+
+HOLD = """
+import json, sys
+from pathlib import Path
+from pipeline.run import making
+with making(Path(sys.argv[1]), "teacher", json.loads(sys.argv[2]), {}) as partial:
+    (partial / "checkpoint").write_text("step 7")
+    print("holding", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process(folder, made_from=TEACHER):
+    """A process that makes the teacher until its standard input is closed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder), json.dumps(made_from)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(pipeline.__path__[0]).parent)},
+    )
+    with process:  # closes its pipes and waits for it
+        try:
+            assert process.stdout.readline() == "holding\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_living_process_keeps_others_out(tmp_path):
+    with another_process(tmp_path) as other:
+        assert complaint(make, tmp_path) == (
+            f"{tmp_path / 'teacher.partial'}: process {other.pid} is making this stage; wait for it, or stop it and "
+            "run this command again"
+        )
+        assert (tmp_path / "teacher.partial" / "checkpoint").read_text() == "step 7"
+        make(tmp_path, "control")  # another stage is free
+        other.stdin.close()
+        assert other.wait(10) == 0
+    stage = find(tmp_path, "teacher")
+    assert stage.path("checkpoint").read_text() == "step 7"
+    assert names(stage.folder) == ["checkpoint", MANIFEST]
+
+
+def test_a_killed_process_leaves_its_work_to_the_next(tmp_path):
+    with another_process(tmp_path) as other:
+        other.send_signal(signal.SIGKILL)
+        assert other.wait(10) == -signal.SIGKILL
+    with making(tmp_path, "teacher", TEACHER, {}) as partial:
+        assert (partial / "checkpoint").read_text() == "step 7"
+        holder = json.loads((partial / HOLDER).read_text(encoding="utf-8"))
+        assert holder == {"process": os.getpid(), "made_from": TEACHER}
+    assert find(tmp_path, "teacher").made_from["outputs"].keys() == {"checkpoint"}
+
+
+def leave_work(folder, made_from=TEACHER):
+    with pytest.raises(InterruptedError), making(folder, "teacher", made_from, {}) as partial:
+        (partial / "checkpoints").mkdir()
+        (partial / "checkpoints" / "7").write_text("step 7")
+        (partial / "log").write_text("log")
+        raise InterruptedError
+
+
+def test_work_made_from_something_else_is_removed(tmp_path):
+    leave_work(tmp_path, {**TEACHER, "seed": 1})
+    with making(tmp_path, "teacher", TEACHER, {}) as partial:
+        assert names(partial) == [HOLDER]
+    assert find(tmp_path, "teacher").made_from["outputs"] == {}
+
+
+@pytest.mark.parametrize("holder", [b"", b"{", b"null", b"[]", b"7", b"\xff"])
+def test_work_of_unknown_origin_is_removed(tmp_path, holder):
+    leave_work(tmp_path)
+    (tmp_path / "teacher.partial" / HOLDER).write_bytes(holder)
+    with making(tmp_path, "teacher", TEACHER, {}) as partial:
+        assert names(partial) == [HOLDER]
+
+
+def test_a_half_written_file_does_not_become_an_output(tmp_path):
+    leave_work(tmp_path)
+    (tmp_path / "teacher.partial" / ".report.json.123.tmp").write_text("{")
+    stage = make(tmp_path)
+    assert sorted(stage.made_from["outputs"]) == ["checkpoints/7", "log", "log.jsonl", "model/weights"]
+    assert not list(stage.folder.rglob("*.tmp"))
+
+
+def test_death_while_sealing_keeps_the_work(tmp_path, monkeypatch):
+    def dying(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(run, "flush", dying)
+        make(tmp_path)
+    assert names(tmp_path) == ["teacher.partial"]
+    with making(tmp_path, "teacher", TEACHER, {}) as partial:
+        assert (partial / "log.jsonl").is_file()
+    assert find(tmp_path, "teacher").made_from["outputs"].keys() == {"log.jsonl", "model/weights"}
+
+
+def test_a_lock_on_a_folder_that_was_renamed_meanwhile_is_not_taken(tmp_path, monkeypatch):
+    """The holder seals between our open and our lock: we must end up with a `.partial` of our own."""
+    partial = tmp_path / "teacher.partial"
+    partial.mkdir()
+    flock, calls = fcntl.flock, []
+
+    def late(descriptor, operation):
+        if not calls:
+            partial.rename(tmp_path / "teacher")
+        calls.append(descriptor)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    make(tmp_path)
+    assert len(calls) == 2
+    assert names(tmp_path) == ["teacher"]
+    assert find(tmp_path, "teacher").made_from["outputs"]
+
+
+def test_a_folder_that_is_renamed_before_it_is_opened_is_made_again(tmp_path, monkeypatch):
+    opening, calls = os.open, []
+
+    def late(path, flags, *args, **kwargs):
+        if path == tmp_path / "teacher.partial":
+            calls.append(path)
+            if len(calls) == 1:
+                path.rename(tmp_path / "teacher")
+        return opening(path, flags, *args, **kwargs)
+
+    monkeypatch.setattr(run.os, "open", late)
+    make(tmp_path)
+    assert len(calls) >= 2
+    assert names(tmp_path) == ["teacher"]
+
+
+def test_the_lock_is_free_after_sealing_and_after_an_exception(tmp_path):
+    make(tmp_path)
+    leave_work(tmp_path)
+    make(tmp_path)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_path_of_a_file_and_of_a_folder(tmp_path):
+    stage = make(tmp_path, files={"log.jsonl": "{}", "model/weights": "w", "model/deep/config": "c"})
+    assert stage.path("log.jsonl") == tmp_path / "teacher" / "log.jsonl"
+    assert stage.path("model") == tmp_path / "teacher" / "model"
+    assert stage.path("model/deep/config").read_text() == "c"
+
+
+@pytest.mark.parametrize("asked", ["model", "model/weights"])
+@pytest.mark.parametrize("tamper", [lambda path: path.write_text("W"), lambda path: path.unlink()])
+def test_tampering_is_noticed(tmp_path, asked, tamper):
+    stage = make(tmp_path, files={"log.jsonl": "{}", "model/weights": "w", "model/a": "a"})
+    tamper(stage.folder / "model" / "weights")
+    assert complaint(stage.path, asked) == (
+        f"{stage.folder / 'model' / 'weights'}: missing, or changed since `pipeline teach` sealed it; make it again "
+        f"with `pipeline teach --run {tmp_path} --name teacher --force`"
+    )
+    assert stage.path("log.jsonl").is_file()
+
+
+@pytest.mark.parametrize("asked", ["mod", "extra", "nothing", MANIFEST])
+def test_only_outputs_can_be_asked_for(tmp_path, asked):
+    stage = make(tmp_path)
+    (stage.folder / "extra").write_text("not ours")
+    assert complaint(stage.path, asked).startswith(f"{stage.folder / asked}: missing, or changed")
+
+
+def test_the_command_that_makes_a_stage_again(tmp_path):
+    folder = tmp_path / "my runs"
+    assert remake_command(make(folder, "data", DATA)) == f"pipeline prepare --run '{folder}' --force"
+    command = shlex.split(remake_command(make(folder, "student-reverse", {**TEACHER, "kind": "distill"})))
+    assert command == ["pipeline", "distill", "--run", str(folder), "--name", "student-reverse", "--force"]
+
+
+BROKEN = [
+    b"",
+    b"{",
+    b"\xff\xfe",
+    b"[]",
+    b"7",
+    b"null",
+    b"{}",
+    b'{"made_from": {}, "made_with": {}}',
+    b'{"made_from": null, "made_with": {}}',
+    json.dumps({"made_from": {**TEACHER, "outputs": {}}}).encode(),
+    json.dumps({"made_from": {**TEACHER, "outputs": {}}, "made_with": None}).encode(),
+    json.dumps({"made_from": TEACHER, "made_with": {}}).encode(),
+]
+
+
+@pytest.mark.parametrize("manifest", BROKEN)
+def test_a_broken_manifest(tmp_path, manifest):
+    make(tmp_path)
+    (tmp_path / "teacher" / MANIFEST).write_bytes(manifest)
+    for read in (lambda: find(tmp_path, "teacher"), lambda: stages(tmp_path)):
+        message = complaint(read)
+        assert message.startswith(f"{tmp_path / 'teacher' / MANIFEST}: expected the manifest of a sealed stage, found ")
+        assert message.endswith(f"; remove {tmp_path / 'teacher'} and make the stage again")
+
+
+def test_a_folder_without_a_manifest_or_a_file_is_no_stage(tmp_path):
+    (tmp_path / "teacher").mkdir()
+    assert "found FileNotFoundError" in complaint(find, tmp_path, "teacher")
+    (tmp_path / "data").write_text("")
+    assert "found NotADirectoryError" in complaint(find, tmp_path, "data")
+    assert stages(tmp_path) == []
+
+
+def test_force_replaces_a_broken_stage(tmp_path):
+    (tmp_path / "teacher").mkdir()
+    assert up_to_date(tmp_path, "teacher", TEACHER, force=True) is None
+    assert make(tmp_path).kind == "teach"
+
+
+def test_stages_come_in_the_order_in_which_they_were_sealed(tmp_path):
+    make(tmp_path, "a", finished="2026-01-03")
+    make(tmp_path, "c", finished="2026-01-01")
+    make(tmp_path, "b", finished="2026-01-01")
+    make(tmp_path, "z")
+    assert [stage.name for stage in stages(tmp_path)] == ["z", "b", "c", "a"]
+    assert stages(tmp_path / "missing") == []
+
+
+def test_work_and_replaced_stages_are_no_stages(tmp_path):
+    make(tmp_path)
+    for suffix in ("partial", "replaced"):
+        (tmp_path / f"teacher.{suffix}").mkdir()
+        (tmp_path / f"teacher.{suffix}" / MANIFEST).write_bytes((tmp_path / "teacher" / MANIFEST).read_bytes())
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "metrics.json").write_text("[]")
+    assert [stage.name for stage in stages(tmp_path)] == ["teacher"]
+
+
+def test_a_run_can_be_moved(tmp_path):
+    stage = make(tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = find(tmp_path / "there", "teacher")
+    assert moved.sha256 == stage.sha256
+    assert moved.path("model/weights").read_text() == "w"
+    assert up_to_date(tmp_path / "there", "teacher", TEACHER) == moved
