@@ -122,5 +122,5 @@ class ProgressMeter:
                 transient=True,
             )
             self._bar.add_task(self._description, total=total, note=note)
-            self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=done, total=total, note=note)
+        self._bar.start()  # does nothing when it is on the screen already

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
-    AutoConfig,
     AutoModelForTokenClassification,
     AutoTokenizer,
     BertConfig,
@@ -35,6 +34,7 @@ MINILM_SHA256 = {  # a third party's build of the weights, so its contents are p
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
+MARK = "\u2581"  # stands before a word while pieces are learned
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WINDOW_POSITIONS = 512  # position embeddings of an encoder built from scratch
 
@@ -84,9 +84,7 @@ def encoder_identity(name: str) -> dict[str, str]:
         files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".bin", ".json", ".txt", ".model"))
         return {file.name: file_sha256(file) for file in files}
     with _one_line_errors(name):
-        source = _hub_source(name)
-        commit = source.get("revision") or AutoConfig.from_pretrained(name, **source)._commit_hash
-    return {"commit": str(commit)}
+        return {"commit": _hub_source(name)["revision"]}
 
 
 def start(name: str, scratch: Any, words: Iterable[str], labels: Sequence[str], seed: int) -> Classifier:
@@ -151,12 +149,27 @@ def from_scratch(settings: Any, words: Iterable[str], labels: Sequence[str], see
 
 
 def train_wordpiece(words: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A cased WordPiece tokenizer with BERT's special pieces, of at most `vocabulary` pieces."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=SPECIAL, show_progress=False)
-    tokenizer.train_from_iterator(words, trainer)
+    """A cased WordPiece tokenizer with BERT's special pieces, of about `vocabulary` pieces.
+
+    The library's WordPiece trainer breaks ties by the order of a hash map, so equal words give other pieces in every
+    process. Its BPE trainer does not: the pieces are learned as BPE over words marked with U+2581, where a piece that
+    carries the mark begins a word and any other continues one.
+    """
+    split = pre_tokenizers.BertPreTokenizer()
+    learner = Tokenizer(models.BPE())
+    learner.normalizer = normalizers.BertNormalizer(lowercase=False)
+    learner.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.Metaspace(prepend_scheme="always")])
+    learner.train_from_iterator(words, trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False))
+    learned = sorted(learner.get_vocab(), key=learner.get_vocab().__getitem__)
+    characters = {character for piece in learned for character in piece} - {MARK}
+    pieces = [piece[1:] if piece.startswith(MARK) else f"##{piece}" for piece in learned if piece != MARK]
+    ordered = dict.fromkeys([*SPECIAL, *sorted(characters), *pieces])
+
+    tokenizer = Tokenizer(models.WordPiece({p: i for i, p in enumerate(ordered)}, unk_token="[UNK]"))
+    tokenizer.normalizer = learner.normalizer
+    tokenizer.pre_tokenizer = split
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens(SPECIAL)
     ends = [(piece, tokenizer.token_to_id(piece)) for piece in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
@@ -207,7 +220,8 @@ def _hub_source(name: str) -> dict[str, Any]:
     except (HFValidationError, RepositoryNotFoundError):
         raise
     except Exception:  # no network, or a hub in trouble: the exception's type depends on the library's version
-        return {"local_files_only": True}
+        cached = Path(hf_hub_download(name, "config.json", local_files_only=True))
+        return {"revision": cached.parent.name, "local_files_only": True}
 
 
 @contextmanager

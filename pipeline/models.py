@@ -57,7 +57,7 @@ def choose_layers(total: int, wanted: int | Sequence[int]) -> list[int]:
         PipelineError: more than there are, or not distinct ascending indices below `total`.
 
     >>> choose_layers(6, 3), choose_layers(12, 4), choose_layers(6, 1)
-    ([0, 2, 5], [0, 4, 7, 11], [0])
+    ([0, 2, 5], [0, 3, 7, 11], [0])
     """
     if isinstance(wanted, int):
         if wanted > total:

@@ -5,6 +5,7 @@ import os
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported, so before any test module does
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' tensors are too small for threads to gain anything
 
 
 @pytest.fixture
@@ -26,28 +27,8 @@ def tiny_tokenizers():
 
     from pipeline.encoders import train_wordpiece
 
-    words = [
-        "Ann",
-        "Lee",
-        "flew",
-        "from",
-        "Rome",
-        "to",
-        "Oslo",
-        "on",
-        "Monday",
-        ",",
-        "said",
-        "Reuters",
-        "'",
-        "news",
-        "(",
-        "U.S.",
-        ")",
-        "in",
-        "1996-08-22",
-        ".",
-    ]
+    words = ["Ann", "Lee", "flew", "from", "Rome", "to", "Oslo", "on", "Monday", ",", "said", "Reuters", "'", "news"]
+    words += ["(", "U.S.", ")", "in", "1996-08-22", "."]
     byte_level = Tokenizer(models.BPE())
     byte_level.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     byte_level.decoder = decoders.ByteLevel()

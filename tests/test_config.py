@@ -191,9 +191,7 @@ def test_a_name_belongs_to_one_command():
     config = Config()
     with pytest.raises(PipelineError) as caught:
         config.teach_stage("control")
-    assert str(caught.value) == (
-        "stage 'control': this config makes it with `pipeline distill`; choose another --name"
-    )
+    assert str(caught.value) == ("stage 'control': this config makes it with `pipeline distill`; choose another --name")
     with pytest.raises(PipelineError, match="^stage 'teacher': this config makes it with `pipeline teach`"):
         config.distill_stage("teacher")
 

@@ -2,7 +2,6 @@
 
 import io
 import sys
-import threading
 from types import SimpleNamespace
 
 import pytest
@@ -40,10 +39,14 @@ def environment(monkeypatch):
 
 
 @pytest.fixture
-def terminal(monkeypatch):
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stdout", stream)
-    return stream
+def screen(monkeypatch):
+    """Puts a stream in the place of standard output, from the call on: pytest itself does so before each test."""
+
+    def replace(stream):
+        monkeypatch.setattr(sys, "stdout", stream)
+        return stream
+
+    return replace
 
 
 @pytest.fixture
@@ -74,7 +77,6 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
         "data",
         "split  words",
         "train  1,234",
-        "",
         "next: pipeline eval",
     ]
     assert err == ""
@@ -89,7 +91,6 @@ def test_quiet_keeps_results_and_warnings(capsys):
         "data",
         "split  words",
         "train  1,234",
-        "",
     ]
 
 
@@ -108,14 +109,16 @@ def test_text_is_printed_as_it_is(capsys, say, text):
     assert capsys.readouterr().out.removeprefix("warning: ").removeprefix("next: ") == text + "\n"
 
 
-def test_a_terminal_has_colours(terminal):
+def test_a_terminal_has_colours(screen):
+    terminal = screen(Terminal())
     speak(Reporter())
     assert f"{ESCAPE}[33mwarning: a doubt{ESCAPE}[0m" in terminal.getvalue()
     assert f"next: {ESCAPE}[1mpipeline eval{ESCAPE}[0m" in terminal.getvalue()
 
 
 @pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}])
-def test_no_color_is_respected(terminal, monkeypatch, variable):
+def test_no_color_is_respected(screen, monkeypatch, variable):
+    terminal = screen(Terminal())
     for name, value in variable.items():
         monkeypatch.setenv(name, value)
     speak(Reporter())
@@ -123,9 +126,11 @@ def test_no_color_is_respected(terminal, monkeypatch, variable):
     assert "warning: a doubt" in terminal.getvalue()
 
 
-def test_a_dumb_terminal_gets_plain_text(terminal, monkeypatch):
+def test_a_dumb_terminal_gets_plain_text(screen, monkeypatch):
+    terminal = screen(Terminal())
     monkeypatch.setenv("TERM", "dumb")
     speak(Reporter())
+    assert "warning: a doubt" in terminal.getvalue()
     assert ESCAPE not in terminal.getvalue()
 
 
@@ -134,19 +139,18 @@ def test_a_dumb_terminal_gets_plain_text(terminal, monkeypatch):
 
 @pytest.mark.parametrize("columns", [None, "40", "300"])
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_a_table_of_figures(monkeypatch, stream, columns):
+def test_a_table_of_figures(screen, monkeypatch, stream, columns):
     """Figures are aligned to the right and never cut off, however narrow the terminal."""
     if columns:
         monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "dumb")
-    monkeypatch.setattr(sys, "stdout", stream())
+    out = screen(stream())
     Reporter().result("test split", COLUMNS, ROWS)
-    assert [line.rstrip() for line in sys.stdout.getvalue().splitlines()] == [
+    assert [line.rstrip() for line in out.getvalue().splitlines()] == [
         "test split",
         "stage                           F1 [95 %]    ECE  entity ECE  confidence    size  words/s",
         "teacher                 91.2 [90.1, 92.2]  0.012       0.034       0.951  0.91 M   12,345",
         "student-jensen-shannon     9.1 [8.0, 9.9]  0.123           –       0.512  0.50 M      987",
-        "",
     ]
 
 
@@ -157,7 +161,6 @@ def test_cells_are_printed_as_they_are(capsys):
         "[i]c",
         "[red]x[/red]",
         ":smile:",
-        "",
     ]
 
 
@@ -170,13 +173,13 @@ def test_a_table_without_rows(capsys):
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_short_work_is_silent(monkeypatch, clock, stream):
-    monkeypatch.setattr(sys, "stdout", stream())
+def test_short_work_is_silent(screen, clock, stream):
+    out = screen(stream())
     with Reporter().progress("training") as meter:
         for step in range(20):
             meter.update(step, 20, "loss 0.1")
             clock.now += 0.99 * PATIENCE / 20
-    assert sys.stdout.getvalue() == ""
+    assert out.getvalue() == ""
 
 
 def test_a_line_now_and_then_where_there_is_no_terminal(capsys, clock):
@@ -214,16 +217,16 @@ def test_progress_can_go_to_standard_error(capsys, clock):
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_quiet_has_no_progress(monkeypatch, clock, stream):
-    monkeypatch.setattr(sys, "stdout", stream())
+def test_quiet_has_no_progress(screen, clock, stream):
+    out = screen(stream())
     with Reporter(quiet=True).progress("training") as meter:
         clock.now += 100
         meter.update(1, 2)
-    assert sys.stdout.getvalue() == ""
+    assert out.getvalue() == ""
 
 
-def test_a_terminal_has_a_bar_that_goes_away(terminal, clock):
-    threads = threading.active_count()
+def test_a_terminal_has_a_bar_that_goes_away(screen, clock):
+    terminal = screen(Terminal())
     with pytest.raises(KeyboardInterrupt), Reporter().progress("teacher: [training]") as meter:
         meter.update(1, 100)
         assert terminal.getvalue() == ""
@@ -235,4 +238,3 @@ def test_a_terminal_has_a_bar_that_goes_away(terminal, clock):
         raise KeyboardInterrupt
     assert terminal.getvalue().endswith(f"{ESCAPE}[2K")  # the line is erased
     assert f"{ESCAPE}[?25h" in terminal.getvalue()  # the cursor is back
-    assert threading.active_count() == threads

@@ -39,7 +39,8 @@ CONFIGS = {
         cls_token_id=1, sep_token_id=2,
     ),
     "DeBERTa-v2": DebertaV2Config(
-        **SHARED, **SIZES, num_hidden_layers=4, relative_attention=True, position_buckets=4, pos_att_type=["p2c", "c2p"],
+        **SHARED, **SIZES, num_hidden_layers=4, relative_attention=True, position_buckets=4,
+        pos_att_type=["p2c", "c2p"],
     ),
 }  # fmt: skip
 LAYER = re.compile(r"(.*\.layers?\.)(\d+)(\..*)")

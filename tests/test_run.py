@@ -227,6 +227,14 @@ def test_death_between_the_two_renames_is_mended_by_the_next_seal(tmp_path, monk
     assert names(tmp_path) == ["teacher"]
 
 
+def test_what_a_death_after_the_renames_left_is_no_obstacle(tmp_path):
+    old = make(tmp_path)
+    (tmp_path / "teacher.replaced").mkdir()
+    (tmp_path / "teacher.replaced" / MANIFEST).write_bytes((old.folder / MANIFEST).read_bytes())
+    make(tmp_path, files={"log.jsonl": "new"})
+    assert names(tmp_path) == ["teacher"]
+
+
 # --- resuming and locking ---------------------------------------------------------------------------------------------
 
 HOLD = """
