@@ -20,10 +20,10 @@ from pipeline import embedded_templates as written
 from pipeline.corpus import Sentence
 
 LOCALES = ("en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "pt_PT", "pl_PL", "sv_SE", "da_DK", "hr_HR")
-RARE_SHARES = {"train": 0.12, "dev": 0.05, "test": 0.05}  # of the entities have rare names; train's are its own
+RARE_SHARES = {"train": 0.1, "dev": 0.04, "test": 0.04}  # of the entities have rare names; train's are its own
 COMMON_SHARE = 0.25  # of the sentences after the headline fit any topic
 OPENER_SHARE, EXTRA_SHARE = 0.15, 0.5  # of them have one more clause in front or at the end
-RELATED_SHARE = 0.1  # of the entities of a document are namesakes of one that is there already
+RELATED_SHARE = 0.06  # of the entities of a document are namesakes of one that is there already
 FAMOUS_SHARE = 0.3  # of the entities mentioned in passing need no full name
 SHORT_SHARE = 0.85  # of the later mentions are short
 
@@ -145,7 +145,7 @@ def _world(rng: Random, names: dict[str, list[str]], scale: float) -> _World:
         "L": [_Entity("L", place, place, place) for place in names["places"][: size["L"]]],
         "P": [_Entity("P", last, f"{first} {last}", last) for first, last in people],
     }
-    towns = names["places"][size["L"] // 2 : size["L"] // 2 * 3]
+    towns = names["places"][round(0.7 * size["L"]) : round(1.4 * size["L"])]
     inner = {"B": brands, **{kind: [entity.full for entity in world[kind]] for kind in "LCN"}}
     for kind, forms in FORMS.items():
         world[kind] = []

@@ -16,8 +16,8 @@ WORD_FIRST_NAMES = """April May June August Mark Bill Will Grace Rose Christian 
 Dale Chance Jordan Florence""".split()
 WORD_SURNAMES = """Banks Rivers Snow Price Young Frost Major Bush Rice King Bishop Church Judge Stone Winter Bond Law Cash
 Page Day Woods Black White Short Rich Power Sharp Weeks Nights""".split()
-PLACE_SURNAMES = """Paris Lincoln Houston Florence Bern Jackson Washington Austin Hamilton Lancaster Preston Berlin London
-Chester York Durham Toledo Valencia Lyon Sydney Israel Siena Essen Derby""".split()
+PLACE_SURNAMES = """Paris Lincoln Houston Florence Bern Jackson Washington Lancaster Berlin London York Durham Toledo Lyon
+Sydney Israel Siena Derby""".split()
 CITIES = """Leeds|Lisbon|Madrid|Rome|Vienna|Brussels|Geneva|Zurich|Munich|Hamburg|Bonn|Frankfurt|Milan|Naples|Venice
 |Barcelona|Porto|Amsterdam|Antwerp|Copenhagen|Oslo|Stockholm|Helsinki|Riga|Warsaw|Prague|Budapest|Sofia|Zagreb|Athens
 |Istanbul|Moscow|Kiev|Cairo|Tunis|Nairobi|Lagos|Cape Town|New York|Chicago|Boston|San Diego|Los Angeles|Toronto

@@ -131,6 +131,10 @@ def from_scratch(settings: Any, words: Iterable[str], labels: Sequence[str], see
         labels: the label names, in order.
         seed: of the initial weights.
     """
+    if settings.hidden % settings.heads:
+        raise PipelineError(
+            f"scratch: expected hidden to be a multiple of heads, found {settings.hidden} and {settings.heads}"
+        )
     tokenizer = train_wordpiece(words, settings.vocabulary)
     config = BertConfig(
         vocab_size=len(tokenizer),

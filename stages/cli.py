@@ -12,14 +12,29 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from enum import StrEnum
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.errors import PipelineError
+from stages.options import (
+    ConfigArgument,
+    ConfigOption,
+    DeviceOption,
+    EpochsOption,
+    ForceOption,
+    Kl,
+    LearningRateOption,
+    LimitOption,
+    NoiseKind,
+    QOption,
+    QuietOption,
+    RunOption,
+    SeedOption,
+    SetOption,
+    SmoothingOption,
+)
 
 if TYPE_CHECKING:
     from stages.experiment import Experiment
@@ -34,56 +49,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Device(StrEnum):
-    """Where to compute."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class Kl(StrEnum):
-    """How a student is compared with its teacher."""
-
-    FORWARD = "forward"
-    REVERSE = "reverse"
-    ALTERNATING = "alternating"
-    JEFFREYS = "jeffreys"
-    JENSEN_SHANNON = "jensen-shannon"
-    ADAPTIVE = "adaptive"
-
-
-class NoiseKind(StrEnum):
-    """What is done to the training tags."""
-
-    NONE = "none"
-    UNIFORM = "uniform"
-    WITHIN_ENTITIES = "within-entities"
-    PAIR = "pair"
-    SPAN = "span"
-    FILE = "file"
-
-
-ConfigArgument = Annotated[
-    str | None, typer.Argument(help="A TOML file or a built-in's name: quickstart, conll2003, conll2003-cpu, smoke.")
-]
-ConfigOption = Annotated[
-    str | None,
-    typer.Option("--config", help="A TOML file or a built-in's name; default: the run's own, or quickstart."),
-]
-RunOption = Annotated[Path | None, typer.Option("--run", help="The run's folder; default: runs/<config name>.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override any key: table.key=value. Repeatable.")]
-SeedOption = Annotated[int | None, typer.Option(help="Seed of noise, weights and order.")]
-LimitOption = Annotated[int | None, typer.Option(help="Keep the first N sentences of every split.")]
-DeviceOption = Annotated[Device | None, typer.Option(help="Where to compute.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Make it again even if it is sealed.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but results and errors.")]
-QOption = Annotated[float | None, typer.Option(help="q of SGCE: 0 is cross-entropy, 1 is mean absolute error.")]
-SmoothingOption = Annotated[float | None, typer.Option(help="Label smoothing s, spread over all labels.")]
-EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training words.")]
-LearningRateOption = Annotated[float | None, typer.Option(help="Largest learning rate.")]
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -117,7 +82,9 @@ def run_command(
 ) -> None:
     """Everything: prepare, every teacher and student of the config, eval. Sealed stages are reused."""
     flags = {"seed": seed, "prepare.limit": limit, "device": device}
-    experiment = _experiment(config, run, set_, flags, force=force, quiet=quiet, remember=True)
+    from stages.opening import open_experiment
+
+    experiment = open_experiment(config, run, set_, flags, force=force, quiet=quiet, remember=True)
     _run_all(experiment)
     experiment.reporter.say(f"next: open {experiment.folder / 'report.html'}")
 
@@ -137,7 +104,9 @@ def prepare_command(
 ) -> None:
     """Freeze words, noisy tags and gold."""
     flags = {"seed": seed, "prepare.limit": limit, "prepare.noise.kind": noise, "prepare.noise.rate": rate}
-    experiment = _experiment(config, run, set_, flags, force=force, quiet=quiet)
+    from stages.opening import open_experiment
+
+    experiment = open_experiment(config, run, set_, flags, force=force, quiet=quiet)
     from stages.prepare import prepare
 
     prepare(experiment)
@@ -165,11 +134,15 @@ def teach_command(
     """Fit a teacher with the smooth generalized cross-entropy."""
     flags = {"seed": seed, "prepare.limit": limit, "device": device}
     own = {"q": q, "smoothing": smoothing, "encoder": encoder, "epochs": epochs, "learning_rate": learning_rate}
-    experiment = _experiment(config, run, set_, flags, stage=(name, "teach", own), force=force, quiet=quiet)
+    from stages.opening import open_experiment, remember
+
+    experiment = open_experiment(config, run, set_, flags, stage=(name, "teach", own), force=force, quiet=quiet)
     from stages.teach import teach
 
     _ensure_data(experiment)
-    teach(experiment, name, experiment.config.teach_stage(name))
+    settings = experiment.config.teach_stage(name)
+    teach(experiment, name, settings)
+    remember(experiment, name, "teach", settings)
     experiment.reporter.next_command(f"pipeline distill --run {experiment.folder} --teacher {name}")
 
 
@@ -206,16 +179,19 @@ def distill_command(
         "epochs": epochs,
         "learning_rate": learning_rate,
     }
+    from stages.opening import open_experiment, remember
+
     if name is None:
-        kl_of_config = _experiment(config, run, set_, flags, quiet=quiet).config.distill.kl
+        kl_of_config = open_experiment(config, run, set_, flags, quiet=quiet).config.distill.kl
         name = "control" if control else f"student-{kl or kl_of_config}"
-    experiment = _experiment(config, run, set_, flags, stage=(name, "distill", own), force=force, quiet=quiet)
+    experiment = open_experiment(config, run, set_, flags, stage=(name, "distill", own), force=force, quiet=quiet)
     from stages.distill import distill
 
     _ensure_data(experiment)
     settings = experiment.config.distill_stage(name)
     _ensure_teacher(experiment, settings.teacher)
     distill(experiment, name, settings)
+    remember(experiment, name, "distill", settings)
     experiment.reporter.next_command(f"pipeline eval --run {experiment.folder}")
 
 
@@ -233,7 +209,9 @@ def eval_command(
     quiet: QuietOption = False,
 ) -> None:
     """Compare the stages: table, metrics.json, report.html."""
-    experiment = _experiment(config, run, set_, {}, force=force, quiet=quiet, to_stderr=json_)
+    from stages.opening import open_experiment
+
+    experiment = open_experiment(config, run, set_, {}, force=force, quiet=quiet, to_stderr=json_)
     from pipeline.run import stages as sealed_stages
     from stages.evaluate import evaluate
 
@@ -244,39 +222,6 @@ def eval_command(
         json.dump(records, sys.stdout, indent=1)
         sys.stdout.write("\n")
     experiment.reporter.say(f"next: open {experiment.folder / 'report.html'}")
-
-
-def _experiment(
-    config: str | None,
-    run: Path | None,
-    overrides: list[str] | None,
-    flags: Mapping[str, Any],
-    *,
-    stage: tuple[str, str, Mapping[str, Any]] | None = None,
-    force: bool = False,
-    quiet: bool = False,
-    to_stderr: bool = False,
-    remember: bool = False,
-) -> Experiment:
-    """The run that a command works on; a new one writes its config down, `remember` does so in any case."""
-    from pipeline import config_file
-    from pipeline.console import Reporter
-    from pipeline.files import write_text
-    from stages.experiment import Experiment
-
-    folder = run or Path("runs") / config_file.experiment_name(config or config_file.DEFAULT)
-    own = folder / "config.toml"
-    source = config or (str(own) if own.is_file() else config_file.DEFAULT)
-    plain = {key: str(value) if isinstance(value, StrEnum) else value for key, value in flags.items()}
-    whole = settings = config_file.load(source, overrides or (), plain)
-    if stage is not None:
-        name, command, values = stage
-        entry = {f"stages.{name}.{key}": str(v) if isinstance(v, StrEnum) else v for key, v in values.items()}
-        settings = config_file.load(source, overrides or (), {**plain, f"stages.{name}.command": command, **entry})
-    folder.mkdir(parents=True, exist_ok=True)
-    if remember or not own.is_file():
-        write_text(own, config_file.dumps(whole))
-    return Experiment(folder, settings, Reporter(quiet=quiet, to_stderr=to_stderr), force)
 
 
 def _run_all(experiment: Experiment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -72,7 +73,7 @@ class Experiment:
         """Make and seal one stage; yields its working folder and the record of what it was made with."""
         began = time.monotonic()
         made_with: dict[str, Any] = {
-            "command": shlex.join(["pipeline", *(Path(a).name if a.startswith("/") else a for a in sys.argv[1:])]),
+            "command": shlex.join(["pipeline", *(_without_folders(a) for a in sys.argv[1:])]),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
             "commit": _commit(),
         }
@@ -100,6 +101,11 @@ def settings_record(settings: Training) -> dict[str, Any]:
     if record["encoder"] and Path(record["encoder"]).is_dir():
         record["encoder"] = Path(record["encoder"]).name
     return record
+
+
+def _without_folders(argument: str) -> str:
+    """An argument whose absolute path, if it is or ends in one, is cut to its last part."""
+    return re.sub(r"(^|=)[\"']?/.*/([^/]*)$", r"\1\2", argument)
 
 
 def _commit() -> str | None:

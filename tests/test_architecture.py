@@ -15,7 +15,7 @@ SCIENCE = {"losses", "divergences", "targets", "entities", "calibration", "boots
 MACHINERY = {"models", "encoders", "devices", "trainer", "prediction", "sampler", "encoding"}
 RECORDS = {"run", "files", "config", "config_file", "console", "report"}
 ONLY = {  # library: who may import it
-    "typer": {"stages.cli"},
+    "typer": {"stages.cli", "stages.options"},
     "rich": {"pipeline.console"},
     "datasets": {"pipeline.sources", "pipeline.tables"},
     "transformers": {f"pipeline.{name}" for name in MACHINERY},
@@ -87,7 +87,10 @@ def test_stages_share_only_what_is_made_to_be_shared():
 def test_the_command_line_imports_stages_and_heavy_libraries_inside_commands():
     at_once = [node for node in TREES["stages.cli"].body if isinstance(node, (ast.Import, ast.ImportFrom))]
     found = imports(ast.Module(at_once, []))
-    assert {module for module in found if top(module) in ("pipeline", "stages")} <= {"pipeline.errors"}
+    assert {module for module in found if top(module) in ("pipeline", "stages")} <= {
+        "pipeline.errors",
+        "stages.options",
+    }
     assert not loaded_by("stages.cli") & HEAVY
 
 

@@ -278,3 +278,21 @@ def test_mistakes_are_one_line_and_exit_1(tmp_path):
         assert expected in error[0]
     pipeline("teach", "--no-such-flag", code=2)
     pipeline("distill", "--kl", "sideways", code=2)
+
+
+def test_a_stage_made_by_flags_is_remembered_and_made_again_by_the_command_that_is_advised(copied):
+    pipeline("distill", "--run", copied, "--kl", "jeffreys", "--set", "distill.temperature=2.0")
+    (copied / "student-jeffreys" / "log.jsonl").write_text("")
+    error = pipeline("run", "--run", copied, code=0).output  # the log is no input, so nothing reads it
+    assert "student-jeffreys: up to date" in error
+    pipeline("distill", "--run", copied, "--name", "student-jeffreys", "--force")
+    made = json.loads((copied / "student-jeffreys" / "stage.json").read_text())["made_from"]["config"]
+    assert (made["kl"], made["temperature"]) == ("jeffreys", 2.0)
+
+
+def test_bad_names_and_run_folders(tmp_path):
+    assert (
+        "--name a.b" in pipeline("teach", "--config", "smoke", "--name", "a.b", "--run", tmp_path / "r", code=1).output
+    )
+    (tmp_path / "file").write_text("")
+    assert "expected a folder" in pipeline("prepare", "--config", "smoke", "--run", tmp_path / "file", code=1).output

@@ -1,0 +1,58 @@
+"""Which run, and which experiment, a command works on; and how a run remembers what it was told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import NAME, Config, Training
+from pipeline.config_file import DEFAULT, dumps, experiment_name, load
+from pipeline.console import Reporter
+from pipeline.errors import PipelineError
+from pipeline.files import write_text
+from stages.experiment import Experiment
+
+
+def open_experiment(
+    config: str | None,
+    run: Path | None,
+    overrides: list[str] | None,
+    flags: Mapping[str, Any],
+    *,
+    stage: tuple[str, str, Mapping[str, Any]] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    to_stderr: bool = False,
+    remember: bool = False,
+) -> Experiment:
+    """The run that a command works on; a new one writes its config down, `remember` does so in any case."""
+    folder = run or Path("runs") / experiment_name(config or DEFAULT)
+    if folder.exists() and not folder.is_dir():
+        raise PipelineError(f"--run {folder}: expected a folder, found a file; choose another")
+    if stage is not None and not re.fullmatch(NAME, stage[0]):
+        raise PipelineError(f"--name {stage[0]}: expected letters, digits, - and _, beginning with one of the former")
+    own = folder / "config.toml"
+    source = config or (str(own) if own.is_file() else DEFAULT)
+    plain = {key: str(value) if isinstance(value, StrEnum) else value for key, value in flags.items()}
+    whole = settings = load(source, overrides or (), plain)
+    if stage is not None:
+        name, command, values = stage
+        entry = {f"stages.{name}.{key}": str(v) if isinstance(v, StrEnum) else v for key, v in values.items()}
+        settings = load(source, overrides or (), {**plain, f"stages.{name}.command": command, **entry})
+    folder.mkdir(parents=True, exist_ok=True)
+    if remember or not own.is_file():
+        write_text(own, dumps(whole))
+    return Experiment(folder, settings, Reporter(quiet=quiet, to_stderr=to_stderr), force)
+
+
+def remember(experiment: Experiment, name: str, command: str, settings: Training) -> None:
+    """Write a stage that was made by flags into the run's config, so that `pipeline run` holds it to them."""
+    own = experiment.folder / "config.toml"
+    tree = load(str(own)).model_dump(exclude_unset=True)
+    table = load(str(own)).model_dump()[command]
+    differing = {key: value for key, value in settings.model_dump(exclude_none=True).items() if value != table[key]}
+    stages = {**tree.get("stages", {}), name: {"command": command, **differing}}
+    write_text(own, dumps(Config.model_validate({**tree, "stages": stages})))

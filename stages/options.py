@@ -1,0 +1,59 @@
+"""The flags that commands share, each described once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Kl(StrEnum):
+    """How a student is compared with its teacher."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+    ALTERNATING = "alternating"
+    JEFFREYS = "jeffreys"
+    JENSEN_SHANNON = "jensen-shannon"
+    ADAPTIVE = "adaptive"
+
+
+class NoiseKind(StrEnum):
+    """What is done to the training tags."""
+
+    NONE = "none"
+    UNIFORM = "uniform"
+    WITHIN_ENTITIES = "within-entities"
+    PAIR = "pair"
+    SPAN = "span"
+    FILE = "file"
+
+
+ConfigArgument = Annotated[
+    str | None, typer.Argument(help="A TOML file or a built-in's name: quickstart, conll2003, conll2003-cpu, smoke.")
+]
+ConfigOption = Annotated[
+    str | None,
+    typer.Option("--config", help="A TOML file or a built-in's name; default: the run's own, or quickstart."),
+]
+RunOption = Annotated[Path | None, typer.Option("--run", help="The run's folder; default: runs/<config name>.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override any key: table.key=value. Repeatable.")]
+SeedOption = Annotated[int | None, typer.Option(help="Seed of noise, weights and order.")]
+LimitOption = Annotated[int | None, typer.Option(help="Keep the first N sentences of every split.")]
+DeviceOption = Annotated[Device | None, typer.Option(help="Where to compute.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Make it again even if it is sealed.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but results and errors.")]
+QOption = Annotated[float | None, typer.Option(help="q of SGCE: 0 is cross-entropy, 1 is mean absolute error.")]
+SmoothingOption = Annotated[float | None, typer.Option(help="Label smoothing s, spread over all labels.")]
+EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training words.")]
+LearningRateOption = Annotated[float | None, typer.Option(help="Largest learning rate.")]
