@@ -41,7 +41,7 @@ AGENCIES = """Bank of {L}|University of {L}|{L} University|{B} Institute|{B} Fou
 |the Red Cross|the Supreme Court|the Senate|the Christian Democrats|the Labour Party|the European Union|the European Commission|the World Bank
 |the National Union of Railway Workers|{N} Medical Association|{B} Commission|{B} Hospital|{L} City Council|the Greens
 |the House of Deputies|the Social Democratic Party|the Federal Institute of Statistics|{L} Court of Appeal|Church of {C}"""
-TEAMS = "{L}|{L}|{L}|{L} United|{L} City|{L} Rovers|{L} Rangers|{L} Athletic|Real {L}|{L} Bears|{B} Park|Sporting {L}"
+TEAMS = "{L}|{L}|{L} United|{L} City|{L} Rovers|{L} Rangers|{L} Athletic|Real {L}|{L} Bears|{B} Park|Sporting {L}"
 VENUES = """{B} Stadium|{L} Airport|Lake {B}|Mount {B}|{B} Street|{B} Park|{B} House|Cape {B}|{B} Island|{L} Cathedral
 |{B} Square|{B} Valley|{B} River|Strait of {L}|Gulf of {L}|North {L}|{B} Bridge|{B} Hall|{L} Central Station"""
 EVENTS = """{L} Open|{N} Open|{N} Grand Prix|Tour de {C}|Tour of {C}|{B} Cup|{L} Marathon|{L} Masters|World Cup|Olympics

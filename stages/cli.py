@@ -204,6 +204,7 @@ def eval_command(
     config: ConfigOption = None,
     run: RunOption = None,
     json_: Annotated[bool, typer.Option("--json", help="Print metrics.json, alone, on standard output.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table, alone, as Markdown.")] = False,
     set_: SetOption = None,
     force: ForceOption = False,
     quiet: QuietOption = False,
@@ -211,7 +212,7 @@ def eval_command(
     """Compare the stages: table, metrics.json, report.html."""
     from stages.opening import open_experiment
 
-    experiment = open_experiment(config, run, set_, {}, force=force, quiet=quiet, to_stderr=json_)
+    experiment = open_experiment(config, run, set_, {}, force=force, quiet=quiet, to_stderr=json_ or markdown)
     from pipeline.run import stages as sealed_stages
     from stages.evaluate import evaluate
 
@@ -221,6 +222,10 @@ def eval_command(
     if json_:
         json.dump(records, sys.stdout, indent=1)
         sys.stdout.write("\n")
+    if markdown:
+        from pipeline.report import comparison
+
+        sys.stdout.write(comparison.markdown(comparison.comparison(records, experiment.config.eval.splits[-1])))
     experiment.reporter.say(f"next: open {experiment.folder / 'report.html'}")
 
 

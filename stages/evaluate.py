@@ -23,6 +23,7 @@ from pipeline.corpus import Corpus
 from pipeline.errors import PipelineError
 from pipeline.files import canonical_json, file_sha256, write_json
 from pipeline.metrics import Scores, as_record, confusion, difference, per_type, score
+from pipeline.report.comparison import COLUMNS, comparison
 from pipeline.report.page import write_report
 from pipeline.word_logits import WordLogits
 from stages.experiment import DATA, Experiment, load_corpora
@@ -111,33 +112,7 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
 def print_table(experiment: Experiment, records: Sequence[dict[str, Any]]) -> None:
     """The comparison on the last split, raw and temperature-scaled rows."""
     split = experiment.config.eval.splits[-1]
-    rows = []
-    for record in records:
-        if record["split"] != split or record["unit"] != "word":
-            continue
-        entity = next(
-            r
-            for r in records
-            if (r["unit"] == "entity-word") and all(r[k] == record[k] for k in ("stage", "split", "scaled"))
-        )
-        name = f"  + T = {record['temperature']:.2f}" if record["scaled"] else record["stage"]
-        f1 = f"{100 * record['f1']:.1f} [{100 * record['f1_low']:.1f}, {100 * record['f1_high']:.1f}]"
-        rows.append(
-            [
-                name,
-                "" if record["scaled"] else f1,
-                *(_decimal(record[k]) for k in ("ece", "mce30")),
-                _decimal(entity["ece"]),
-            ]
-            + [_decimal(record[k]) for k in ("nll", "confidence", "accuracy")]
-            + (
-                [""] * 2
-                if record["scaled"]
-                else [f"{record['parameters'] / 1e6:.2f} M", f"{record['words_per_second']:,.0f}"]
-            )
-        )
-    columns = ["stage", "F1 [95 %]", "ECE", "MCE30", "entity ECE", "NLL", "confidence", "accuracy", "size", "words/s"]
-    experiment.reporter.result(f"{split} split", columns, rows)
+    experiment.reporter.result(f"{split} split", COLUMNS, comparison(records, split))
 
 
 def _stages(experiment: Experiment, names: Sequence[str]) -> list[run.Stage]:
@@ -241,7 +216,3 @@ def _up_to_date(experiment: Experiment, made_from: dict[str, Any]) -> bool:
         return same and all(file_sha256(experiment.folder / f) == sha for f, sha in index["outputs"].items())
     except (OSError, ValueError, KeyError):
         return False
-
-
-def _decimal(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

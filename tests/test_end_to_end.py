@@ -172,6 +172,14 @@ def test_eval_prints_json_alone(smoke):
     assert "up to date" in result.stderr
 
 
+def test_eval_prints_its_table_as_markdown(smoke):
+    lines = pipeline("eval", "--run", smoke, "--markdown").stdout.splitlines()
+    assert lines[0].startswith("| stage | F1 [95 %] | ECE |")
+    assert len(lines) == 2 + 2 * len(MODELS)
+    teacher = next(r for r in json.loads((smoke / "metrics.json").read_text()) if r["split"] == "test")
+    assert f"| {teacher['ece']:.3f} |" in lines[2]
+
+
 def test_eval_of_named_stages(copied):
     pipeline("eval", "teacher", "control", "--run", copied)
     records = json.loads((copied / "metrics.json").read_text())
