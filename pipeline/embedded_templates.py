@@ -1,104 +1,15 @@
-"""What the embedded corpus is written from: names, phrases and sentence templates, all invented here.
+"""What the embedded corpus is written from: sentence templates, all invented here.
 
 A template is a line of words with three kinds of slots:
 
 - ``[a|b|]``: one of the alternatives, here a, b or nothing; they nest.
-- ``{day}`` (lower case): one of the alternatives of `PHRASES["day"]`, or a number made by `embedded.NUMBERS`.
-- ``{P}`` (upper case): an entity. The letter is its kind, as listed in `embedded.TYPES`. With a digit it belongs to the
-  document: ``{P1}`` is the same person throughout, in full when first mentioned and mostly in short later. ``{p1}`` is
-  always short, and ``{x}`` is the short form of any entity the document has mentioned.
+- ``{day}`` (lower case): one of the alternatives of `embedded_words.PHRASES`, or a number of `embedded.NUMBERS`.
+- ``{P}`` (upper case): an entity. The letter is its kind, as listed in `embedded_words.TYPES`. With a digit it belongs
+  to the document: ``{P1}`` is the same person throughout, in full when first mentioned and mostly in short later.
+  ``{p1}`` is always short, and ``{x}`` is the short form of any entity the document has mentioned.
 
 A first word ``^`` sets the line in upper case, ``~`` in title case, and ``*`` makes it the row of a table.
 """
-
-# Given names and surnames that are also words, months or places: only the context tells.
-WORD_FIRST_NAMES = """April May June August Mark Bill Will Grace Rose Christian Chase Grant Jean Hope Pat Rob Summer Victor
-Dale Chance Jordan Florence""".split()
-WORD_SURNAMES = """Banks Rivers Snow Price Young Frost Major Bush Rice King Bishop Church Judge Stone Winter Bond Law Cash
-Page Day Woods Black White Short Rich Power Sharp Weeks Nights""".split()
-PLACE_SURNAMES = """Paris Lincoln Houston Florence Bern Jackson Washington Lancaster Berlin London York Durham Toledo Lyon
-Sydney Israel Siena Derby""".split()
-CITIES = """Leeds|Lisbon|Madrid|Rome|Vienna|Brussels|Geneva|Zurich|Munich|Hamburg|Bonn|Frankfurt|Milan|Naples|Venice
-|Barcelona|Porto|Amsterdam|Antwerp|Copenhagen|Oslo|Stockholm|Helsinki|Riga|Warsaw|Prague|Budapest|Sofia|Zagreb|Athens
-|Istanbul|Moscow|Kiev|Cairo|Tunis|Nairobi|Lagos|Cape Town|New York|Chicago|Boston|San Diego|Los Angeles|Toronto
-|Mexico City|Havana|Lima|Buenos Aires|Sao Paulo|Rio de Janeiro|Tokyo|Seoul|Beijing|Hong Kong|Manila|Bangkok|Singapore
-|Delhi|Karachi|Tehran|Beirut|Melbourne|Dublin|Belfast|Glasgow|Liverpool|Manchester|Marseille|Basel"""
-NATIONS = """Germany/German|France/French|Spain/Spanish|Italy/Italian|Portugal/Portuguese|Netherlands/Dutch|Belgium/Belgian
-|Austria/Austrian|Switzerland/Swiss|Denmark/Danish|Norway/Norwegian|Sweden/Swedish|Finland/Finnish|Poland/Polish
-|Hungary/Hungarian|Romania/Romanian|Croatia/Croatian|Greece/Greek|Turkey/Turkish|Russia/Russian|Ukraine/Ukrainian
-|Britain/British|Ireland/Irish|England/English|Canada/Canadian|Mexico/Mexican|Brazil/Brazilian|Chile/Chilean
-|Japan/Japanese|China/Chinese|India/Indian|Israel/Israeli|Jordan/Jordanian|Egypt/Egyptian|Morocco/Moroccan
-|Kenya/Kenyan|Nigeria/Nigerian|Australia/Australian|Thailand/Thai|South Africa/South African|United States/American
-|Czech Republic/Czech|Sri Lanka/Sri Lankan|Saudi Arabia/Saudi"""
-ACRONYMS = """NATO IMF OECD FIFA UEFA OPEC NASA FBI CIA BBC WTO ILO UNESCO UNICEF ECB IRA KGB IOC""".split()
-
-# What makes an entity of a base name; {B} is a surname or place, and some endings fit several types on purpose.
-FIRMS = """{B} Industries|{B} Motors|{B} Holdings|{B} Bank|{B} AG|{B} Corp|{B} Inc|{B} & Co|{B} Brothers|{B} Petroleum
-|{B} Airlines|{B} Steel|{B} Group|{B} Foods|{B} Press|{B} House|{B} Park|{B} Mills|{B} & {B}|Bank of {L}|{N} Airways
-|{N} Telecom|{B} Securities|{B} Insurance|First {L} Bank|{B} Systems|{B} Stores|{B} Research"""
-AGENCIES = """Bank of {L}|University of {L}|{L} University|{B} Institute|{B} Foundation|{N} Football Federation
-|{N} Socialist Party|Workers Union of {L}|Ministry of {L} Affairs|{C} Democratic Front|{L} Stock Exchange|{L} High Court
-|the Red Cross|the Supreme Court|the Senate|the Christian Democrats|the Labour Party|the European Union|the European Commission|the World Bank
-|the National Union of Railway Workers|{N} Medical Association|{B} Commission|{B} Hospital|{L} City Council|the Greens
-|the House of Deputies|the Social Democratic Party|the Federal Institute of Statistics|{L} Court of Appeal|Church of {C}"""
-TEAMS = "{L}|{L}|{L} United|{L} City|{L} Rovers|{L} Rangers|{L} Athletic|Real {L}|{L} Bears|{B} Park|Sporting {L}"
-VENUES = """{B} Stadium|{L} Airport|Lake {B}|Mount {B}|{B} Street|{B} Park|{B} House|Cape {B}|{B} Island|{L} Cathedral
-|{B} Square|{B} Valley|{B} River|Strait of {L}|Gulf of {L}|North {L}|{B} Bridge|{B} Hall|{L} Central Station"""
-EVENTS = """{L} Open|{N} Open|{N} Grand Prix|Tour de {C}|Tour of {C}|{B} Cup|{L} Marathon|{L} Masters|World Cup|Olympics
-|Davis Cup|European Championship|{L} Festival|{L} Classic|{B} Trophy|Six Days of {L}|{C} Games|{N} Derby"""
-WORKS = """The Bridges of {L}|Letters from {C}|Goodbye {L}|A Winter in {L}|The {B} Diaries|{B} and Sons|Miss {B}|{L} Blues
-|The {N} Lesson|Return to {C}|Lady {B}|Songs of {L}|{B} at Sea|Nights in {L}|The House of {B}|{B}"""
-DOCUMENTS = """Treaty of {L}|{L} Accord|{B} Prize|{B} Report|Nobel Prize|{B} Act|{L} Declaration|{B} Plan|{L} Agreement
-|{N} Constitution|{L} Convention|{B} Amendment|{B} Award|{L} Protocol|{B} Index"""
-MODELS = """{B} 200|{B} 400|{B} Mark II|{B} Express|{B} Spirit|{N} Star|{L} Star|{B} Jumbo|Lady {B}|Airbus 300|Boeing 747|{B} X"""
-
-PHRASES = {
-    "day": "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday",
-    "month": "January|February|March|April|May|June|July|August|September|October|November|December",
-    "when": "on {day}|on {day}|late on {day}|on {day} night|last week|this month|in {month}|earlier this year|at the weekend"
-    "|after midnight|in {year}|[next|last] {month}|yesterday",
-    "said": "said|said|said|told reporters|told a news conference|announced|added|insisted|repeated|warned",
-    "money": "{big} [dollars|marks|francs|pounds|crowns|lire|pesetas|yen]|\\$ {big}",
-    "post": "Prime Minister|President|Foreign Minister|Finance Minister|Chancellor|Defence Secretary|ambassador|opposition leader"
-    "|party chairman|deputy prime minister|Interior Minister|parliamentary speaker|King|Senator|government spokesman",
-    "boss": "chief executive|chairman|finance director|spokesman|spokeswoman|managing director|founder|head of research"
-    "|chief economist|analyst|board member|chief dealer",
-    "player": "striker|goalkeeper|midfielder|defender|captain|coach|sprinter|top seed|champion|world number {small}|qualifier"
-    "|left-hander|substitute|teenager|veteran|defending champion",
-    "victim": "taxi driver|nurse|student|farmer|teacher|retired judge|shopkeeper|pilot|truck driver|mother of two|tourist",
-    "critic": "writer|film director|conductor|painter|critic|actress|composer|poet|violinist|novelist|soprano|historian",
-    "group": "farmers|workers|pensioners|small investors|voters|students|the unions|creditors|exporters|doctors|refugees"
-    "|the courts|young families|taxpayers|the rebels|local businesses|fishermen|consumers|judges|banks",
-    "plan": "budget|treaty|tax bill|peace plan|pension reform|merger|trade deal|ban on imports|ceasefire|new law|austerity plan"
-    "|privatisation|election|reform of the courts|border agreement|wage pact|referendum",
-    "verb": "hurt|help|divide|protect|punish|alarm|satisfy|reassure|ruin|surprise|cost jobs among|win over",
-    "act": "[cut|raise|freeze] [taxes|interest rates|spending|pensions|tariffs]|send [troops|observers|food|doctors] to {C}"
-    "|reopen talks with {C}|withdraw from the {plan}|sign the {plan}|postpone the {plan}|hold early elections"
-    "|lift sanctions against {C}|extradite {P}|recognise {C}|build a {thing} near {L}|close its embassy in {L}",
-    "thing": "bridge|dam|railway|hospital|power station|pipeline|school|tunnel|factory|harbour|prison|airport",
-    "claim": "the {plan} would {verb} {group}|{group} had nothing to fear from the {plan}|the {plan} was [dead|in danger|ready]"
-    "|there was no alternative to the {plan}|talks on the {plan} had [failed|made progress|begun] in {L}"
-    "|he would [not|] {act}|it was too early to {act}|{C} should {act}|no decision had been taken on the {plan}"
-    "|{group} would have to wait|the crisis was over|{P} had been [informed|misled|consulted]|it would {act}"
-    "|the government would fall within {small} weeks|{A} had agreed to the {plan}|{group} and {group} were [equally|both]"
-    " to blame|nobody wanted another war|the figures spoke for themselves|he had met {P} in {L} {when}",
-    "quote": '" We [will not|must|can] {act} , "|" The {plan} will {verb} {group} , "|" I have never seen anything like it , "'
-    '|" This is a [good|bad|black|great] day for {group} , "|" It is not over yet , "|" {C} deserves better , "'
-    '|" We were lucky , "|" {P} is lying , "|" There is no money left , "|" Nobody told us about the {plan} , "',
-    "tail": ", [sources|officials|diplomats|witnesses|police|dealers] said|, the [daily|weekly|agency] {F} reported"
-    "|, according to {A}|, state [radio|television] said|, he added|, {P} said",
-    "goods": "steel|cars|wheat|coffee|software|cement|textiles|shoes|machine tools|paper|oil|copper|aircraft parts|cocoa",
-    "move": "rose|fell|gained|lost|climbed|slipped|jumped|dropped|eased|edged up|tumbled|added|shed",
-    "why": "on strong demand for {goods}|after {F} [raised|cut] its forecast|amid fears over the {plan}|as {group} took profits"
-    "|on hopes of lower rates|in thin trade|because of weak {goods} exports to {C}|despite the {plan}|after a strike at {F}"
-    "|on rumours that {F} would bid for {F}|before a holiday in {C}|after {P} resigned",
-    "crime": "fraud|murder|bribery|arson|tax evasion|libel|smuggling {goods}|kidnapping|insider trading|spying for {C}"
-    "|negligence|blackmail|war crimes in {C}",
-    "vehicle": "bus|ferry|freight train|tanker|helicopter|passenger train|light aircraft|lorry|cargo ship|tram|coach",
-    "sky": "rain|snow|fog|storms|sunshine|drizzle|thunder|frost|hail|showers|cloud|gales",
-    "sport": "Soccer|Tennis|Golf|Cycling|Athletics|Rugby|Cricket|Boxing|Basketball|Skiing|Swimming|Rowing|Badminton",
-    "art": "opera|novel|exhibition|film|play|symphony|ballet|retrospective|translation|musical|concert|memoir",
-}
 
 # Any document, whatever its topic. The first lines leave the type of {x} open on purpose.
 COMMON = """
@@ -127,9 +38,11 @@ It was not [immediately|] clear whether {claim} .
 [Witnesses|Officials|Diplomats] in {L1} said {claim} .
 [Banks|Shops|Schools|Offices|Markets] in {C1} will be closed {when} .
 [Young|Rich|Black|White|Short|Sharp] [people|words|replies|looks] [greeted|met|followed] {P1} in {L1} .
-[Prices|Rivers|Weeks|Nights|Rice|Snow|Cash|Power] [had become|had been|was|were] a problem for {group} in {L} , {p1} said .
-[Price|Stone|Field|Law|Power|Day|Page] [by|after|and] [price|stone|field|law|power|day|page] , the {plan} [took shape|failed] .
-[May|Will|Can] {P1} [still|ever|really] [win|resign|return] [, {group} asked|?]
+[Prices|Rivers|Weeks|Nights|Rice|Snow|Cash|Power] [had become|had been] a problem for {group} in {L} , {p1} \
+said .
+[Price|Stone|Field|Law|Power|Day|Page] [by|after|and] [price|stone|field|law|power|day|page] , the {plan} [took \
+shape|failed] .
+[May|Will|Can] {P1} [still|ever|really] [win|resign|return] [, {group} asked .|?]
 [Mark|March|April|May|August|June] [figures|sales|orders|results] [were|looked] [better|worse] than [expected|in {C}] .
 [Grant|Rob|Bill|Chase|Mark] [money|applications|collectors|letters] [worried|reached] {A1} {when} .
 The [{N1}|] [government|cabinet|press|public|army] [was|remained] [divided|silent|cautious] {when} .
@@ -141,7 +54,7 @@ The weekly {F} [asked|quoted|named] [{x}|{P}|{F}] [{when}|] .
 [{N}|{N1}] and {N} [newspapers|officials|diplomats|readers] [disagreed|were puzzled] .
 -- {L1} newsroom + {small} {small} {num} {num}
 Newsroom , {L1} {num}
-( {money} = \\$ {num} )
+( {money} = $ {num} )
 """
 
 TOPICS = {
@@ -154,10 +67,11 @@ TOPICS = {
 {A1} [, which governs {C1} ,|] voted {when} [against|for] the {plan} .
 [Lawmakers|Deputies|Senators] from {A1} {said} {claim} [, but {A2} disagreed|] .
 President {P2} of {C2} [met|telephoned|received|avoided] {P1} in {L1} {when} .
-{L1} and {L2} [have been|are] [at odds|in talks|united] over the {plan} since {when} .
+{L1} and {L2} [have been|are] [at odds|in talks|united] over the {plan} since {year} .
 {L1} [said|warned|announced] {when} [that|] it would {act} .
 The [{N1}|{N2}] parliament [passed|debated|blocked] the {plan} by {num} votes to {num} .
-The {plan} , drafted by {P} and {P} of {A1} , would {verb} {group} , {claim} and {act} , which {C2} has opposed since {year} .
+The {plan} , drafted by {P} and {P} of {A1} , would {verb} {group} , {claim} and {act} , which {C2} has opposed since \
+{year} .
 About {num} [{N1}|] {group} marched through {L1} {when} to protest against the {plan} .
 Under the {D1} [of {year}|] , {C1} and {C2} must {act} by {year} .
 {N1} [troops|diplomats|voters|ministers] [left|entered|ignored] {L2} {when} .
@@ -179,7 +93,8 @@ In {L2} , {P2} told {A} that {claim} and that {claim} .
 The {L1} [bourse|market|exchange] [closed|opened|ended] {pct} [higher|lower] {why} .
 {E1} sponsor {F1} [posted|reported] a [net|pretax] [profit|loss] of {money} [for {year}|in the first half] .
 {N1} [stocks|bonds|shares|exports] {move} {when} {why} .
-The {N1} central bank [left|cut|raised] its [key|discount] rate [at|to] {pct} , [in line with|to the surprise of] {group} .
+The {N1} central bank [left|cut|raised] its [key|discount] rate [at|to] {pct} , [in line with|to the surprise of] \
+{group} .
 [Dealers|Analysts|Brokers] in {L1} said {F1} , {F2} and {F} {move} {why} .
 * {F} {price} + {small}
 * {F} {price} - {small}
@@ -204,16 +119,17 @@ Investors [sold|bought|watched] [{F1}|{F2}|{x}] [and {F}|] {why} .
 [{N1}|] {player} {P1} scored [twice|after {small} minutes|a late winner] as {T1} beat {T2} {score} [at {G1}|in {L1}] .
 {P1} [, the {N1} {player} ,|] [joined|left|signed for] {T2} [from {T3}|] for {money} {when} .
 {p1} put {T1} ahead after {small} minutes but {P2} equalised [for {T2}|] [before the break|late on] .
-Scorers : {T1} - {P1} ( {small}th minute ) , {P2} ( {small}th ) ; {T2} - {P3} ( {small}th )
+Scorers : {T1} - {P1} ( {nth} minute ) , {P2} ( {nth} ) ; {T2} - {P3} ( {nth} )
 Attendance : {num}
 [Standings|Results] ( tabulate under games played , won , drawn , lost , goals for , against , points ) :
 {T1} have not won in {L1} since {year} [, when {P} was their {player}|] .
 {T1} [travel|flew|return] to {L2} {when} [to play {T3}|without {P1}] .
 {C1} [beat|lost to|drew with|play] {C2} {score} [in {L1}|] in a {E1} qualifier .
-[Coach|Captain|Manager] {P3} [left out|praised|dropped|blamed] {p1} [for the match against {T3}|after the defeat in {L2}] .
-{p1} [of {T1}|] was sent off [for a foul on {P2}|] [in the {small}th minute|] .
+[Coach|Captain|Manager] {P3} [left out|praised|dropped|blamed] {p1} [for the match against {T3}|after the defeat in \
+{L2}] .
+{p1} [of {T1}|] was sent off [for a foul on {P2}|] [in the {nth} minute|] .
 {T1} are [top|second|third|bottom] , {small} points [ahead of|behind] {T2} and {small} [ahead of|behind] {T3} .
-{E1} : {T1} v {T2} , {G1} , {L1} .
+{E1} : {T1} v {T2} , {G1} , {L1}
 [Fans|Supporters] of {T1} [and {T2}|] clashed [with police|] in {L1} {when} .
 {A1} [banned|fined] {P1} and {T2} after [trouble|a brawl] [in {L2}|at {G1}] .
 {L1} [goes|went] wild when {T1} won the {E1} in {year} .
@@ -232,7 +148,7 @@ Attendance : {num}
 [{N1}|{N2}] {player} {P1} [pulled out of|entered|missed|dominated] the {E1} [in {L1}|] [with a knee injury|] .
 {p1} [beat|lost to|overtook] {p2} [in the final|in {L1}] .
 {p1} , who drives for {F1} , [clocked|needed] {time} [in {L1}|at {G1}] .
-[Leading|Final|Overall] [scores|placings|results] [after the {small}th stage|] of the {E1} from {L1} to {L2} :
+[Leading|Final|Overall] [scores|placings|results] [after the {nth} stage|] of the {E1} from {L1} to {L2} :
 Women 's {num} metres :
 [Quarterfinals|Semifinals|Second round|Men 's singles] :
 {C1} [won|took] {small} [gold|silver|bronze] medals at the {E1} , {C2} only {small} .
@@ -241,7 +157,7 @@ Women 's {num} metres :
 {quote} the {N1} {said} .
 {quote} {p1} said after [winning|losing] [the {E1}|in {L1}] .
 Last year 's winner {P2} [retired|withdrew] {when} , leaving {P3} [of {C2}|of {F}] in front .
-It was the {small}th title for {p1} , who [trains|lives] in {L2} [with {P}|] and [won|lost] the {E} in {year} .
+It was the {nth} title for {p1} , who [trains|lives] in {L2} [with {P}|] and [won|lost] the {E} in {year} .
 """,
     "courts": """
 A [{N1}|] court [sentenced|acquitted|fined] {P1} , a {victim} from {L1} , [to {small} years|] for {crime} {when} .
@@ -254,7 +170,8 @@ Police in {L1} [found|seized|were looking for] {num} [kilos of heroin|weapons|st
 {p1} [denied|admitted] {crime} [and said {claim}|] .
 The {victim} , [identified as|named as] {P} , {age} , was [shot|stabbed|attacked] [in {G1}|near {L2}] {when} .
 {C1} [asked|refused] {C2} to extradite {P1} , [who is|] wanted for {crime} .
-Detectives [from {A1}|] questioned {p1} [and {P2}|] about {crime} in {L2} , {L} and {L} between {year} and {year} {tail} .
+Detectives [from {A1}|] questioned {p1} [and {P2}|] about {crime} in {L2} , {L} and {L} between {year} and {year} \
+{tail} .
 {p1} v {F1}
 [Prosecutor|Inspector|Judge] {P3} {said} {claim} [{tail}|] .
 A jury of {small} [men|women] heard that {p1} had [met|paid|betrayed|followed] {P} at {G} in {L} .
@@ -267,14 +184,15 @@ Heavy {sky} [closed|cut off|hit] {L1} [and {L2}|] {when} .
 * {L} {small} {small} {sky}
 {C1} : {sky} in the [north|south|west] , {sky} [over {G1}|near {L1}|later] .
 [Floods|Storms|Forest fires|Landslides] killed {num} people in {C1} {when} {tail} .
-At least {small} people [died|were hurt|were missing] when a {vehicle} [overturned|sank|caught fire] [near {L1}|off {G1}|in {C1}] {when} .
+At least {small} people [died|were hurt|were missing] when a {vehicle} [overturned|sank|caught fire] [near {L1}|off \
+{G1}|in {C1}] {when} .
 The {vehicle} , [operated|owned] by {F1} , was [bound for|on its way from] {L2} [with {num} passengers|] .
 {P1} of {A1} [put|measured] the quake at {rate} in {L1} and {L2} .
 Rescue teams from {C2} [reached|left] {L1} {when} .
 {quote} said {P2} , a {victim} [in {L1}|from {L2}] .
 {G1} [was closed|reopened] {when} [because of {sky}|] .
 The storm was [{num} km|] [off {G1}|south of {L1}] , moving [north|west] .
-[Snow|Frost|Rivers|Waters|Winter|Storm] [came|rose|stayed|returned] early this year [in {L1}|to {C1}|] , {A1} said .
+[Snow|Frost|Rain|Storms|Winter] [came|returned] early [in {L1}|to {C1}|] this year , {A1} said .
 {F1} [cancelled|delayed] {num} flights [to {L2}|from {L1} to {L2}] [after|during] the {sky} .
 The road [from {L1} to {L2}|over {G1}] was blocked [by {sky}|after a {vehicle} crash] .
 [The|A] {N1} {vehicle} [, the {M} ,|] [ran aground|broke down] [off {G1}|near {L2}] , {p1} said .
@@ -285,7 +203,7 @@ Temperatures in {L1} [fell|rose] to {small} degrees , the [lowest|highest] since
 {P1} , the {N1} {critic} , [died|was honoured|opens an exhibition] in {L1} {when} .
 {P1} 's [new|last|best] {art} [ , " {W1} " ,|] [opened|failed|begins] in {L1} {when} .
 " {W1} " by {P1} ( {F1} , {num} pages )
-" {W1} " , an {art} by {P1} about {P} , was [praised|attacked] by {group} [in {C1}|] .
+" {W1} " , a {art} by {P1} about {P} , was [praised|attacked] by {group} [in {C1}|] .
 The {E1} [opens|ended|was cancelled] {when} [with a {art} by {P1}|] .
 {p1} 's {art} about {L2} [won|lost] the {D} [in {year}|] .
 {p1} [plays|sings|reads|conducts] {P} [at {G1}|in {L1}] {when} .
@@ -310,9 +228,10 @@ The {art} [moves|travels] from {L1} to {L2} , {L} and {L} {when} , [{A1}|{F1}] s
 [Trains|Buses|Ferries|Flights] between {L1} and {L2} were [cancelled|delayed] {when} .
 Unemployment in {C1} {move} to {pct} in {month} , {A2} said .
 {F1} will [close|sell|move] its {L2} [plant|yard|mine] [, {boss} {P2} said|] .
-{F2} , [a unit of|which supplies|] {F1} , [employs|laid off] {num} people in {L1} , {L2} and {L} and makes {goods} and {goods} for {F} .
+{F2} , [a unit of|which supplies|] {F1} , [employs|laid off] {num} people in {L1} , {L2} and {L} and makes {goods} \
+and {goods} for {F} .
 The {N1} [car|steel|coal|shoe] industry [lost|needs] {num} jobs [, {A2} {said}|] .
-[{N1}|{L1}] union {A1} [met|sued|blamed] {F1} [and {p2}|] {when} .
+{A1} [met|sued|blamed|warned] {F1} [and {p2}|] {when} .
 Scientists at {A2} [, led by {P3} ,|] [found|believe] that {goods} workers [live longer|sleep less] .
 {P3} of {A2} [presented|published] the {D1} in {L2} {when} .
 {F1} presented its [new|long-awaited] {M1} [in {L2}|at the {E}] {when} .
@@ -357,31 +276,9 @@ HEADLINES = {
 ~ Press digest - {C1} .
 ^ Jobless total [up|down] [in {C1}|] .""",
 }
-DATELINES = ("^ {L1} {date}", "{L1} {date}", "{L1} ( {F} ) {date}", "[By|] {P1}")
-
-# What may stand before a sentence that opens with a name, and before the full stop of any.
-OPENERS = (
-    "As expected ,", "In a statement ,", "Hours later ,", "In the end ,", "For the second time this year ,", "Even so ,",
-    "According to [a report|documents|people] [seen|quoted] by {F} ,", "Unlike its neighbours ,", "By {day} ,", "In {L1} ,",
-    "With only {small} [days|weeks] left ,", "After a [long|short|stormy] [meeting|night|week] ,", "Despite the {plan} ,",
-    "[May|March|April] was [quiet|busy] but", "Not for the first time ,", "Like {P} before ,", "At a [meeting|dinner] in {L} ,",
-)  # fmt: skip
-EXTRAS = (
-    ", the first time since {year} that this has happened [anywhere in the country|in so short a time|]",
-    ", but [few|most|many] people [expect|believe|doubt] that this will [last for long|change much|be the end of it]",
-    ", and there were signs {when} that more [trouble|help|money|talks] might be on the way",
-    ", while {group} [waited|prepared|prayed] for [better news|a quick end to it|the worst]",
-    ", which came as no surprise to [anyone|{group}] who had followed the affair from the start",
-    "after [hours|days|weeks] of [argument|silence|rumours|waiting] about what should be done with the {plan}",
-    ", though {claim}", "because {claim}", ", as {claim}", ", a day after {claim}",
-    "in spite of [repeated|last-minute|strong] protests from {group} and [some|several] [older|younger] members",
-    ", one of the [largest|smallest|oldest] of its kind in this part of the world",
-    "[at a time|in a week] when {group} have other things to worry about than the {plan}",
-    ", and the mood among {group} [was|remained] [tense|calm|bitter] as the day drew to a close",
-    "without [giving|asking for] [any|further] [reasons|details] or saying what would happen to the {thing}",
-    ", but it was [far from|not] certain that the other side would see it in the same way",
-    "in front of a crowd of about {num} , some of whom had travelled through the night to be there",
-    ", although {P} , a {victim} from {L} , said the opposite {when}",
-    "and [will|may] do so again next [week|month|year] if the money can be found in time",
-    ", according to a {num} - page report that was leaked to the {N} press {when}",
-)  # fmt: skip
+DATELINES = """
+^ {L1} {date}
+{L1} {date}
+{L1} ( {F} ) {date}
+[By|] {P1}
+"""
