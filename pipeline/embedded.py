@@ -1,9 +1,9 @@
 """The embedded corpus: generated newswire with gold entities, so that every experiment runs without a download.
 
-Documents of 5 to 15 sentences follow one topic each: a headline, a dateline, then sentences and tables about a cast of
-persons, organisations, places and events that are introduced in full and come back in short. One pool of names serves
-all types, so that Lincoln may be a person, a bank, a city or the team of that city, and only the context tells. The
-words of `embedded_templates` are ours, most names are Faker's.
+Documents of 5 to 15 sentences follow one topic each: mostly a headline, a dateline, then sentences and tables about a
+cast of persons, organisations, places and events that are introduced in full and come back in short. Types share names,
+so that Lincoln may be a person, a bank, a city or the team of that city, and only the context tells. The sentences are
+ours (`embedded_templates`, `embedded_words`), most names are Faker's.
 """
 
 from __future__ import annotations

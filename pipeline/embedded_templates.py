@@ -109,7 +109,7 @@ Moody 's [raised|lowered] its rating on {F1} [and {F2}|] , citing the {plan} and
 The [dollar|mark|franc|pound] {move} against the [yen|lira|crown|peseta] {why} .
 Investors [sold|bought|watched] [{F1}|{F2}|{x}] [and {F}|] {why} .
 {A1} [fined|cleared|sued] {F1} over its [purchase|sale] of {F2} [{tail}|] .
-[{N1}|{L1}] [chain|group|bank|airline] {F1} is to sell [{F2}|its {L1} branch|a {goods} mill] [to {F}|] for {money} .
+[{N1}|{L1}] [chain|group|bank|airline] {F1} is to sell [{F2}|its {L1} branch|a mill] [to {F}|] for {money} .
 """,
     "soccer": """
 {T1} [beat|defeated|thrashed|lost to|drew with] {T2} {score} [in {L1}|] [{when}|] .
@@ -161,7 +161,7 @@ It was the {nth} title for {p1} , who [trains|lives] in {L2} [with {P}|] and [wo
 """,
     "courts": """
 A [{N1}|] court [sentenced|acquitted|fined] {P1} , a {victim} from {L1} , [to {small} years|] for {crime} {when} .
-{P1} , {age} , [was charged|was arrested|pleaded guilty] in {L1} {when} [to|with] {crime} [{tail}|] .
+{P1} , {age} , [was charged with|was arrested for|pleaded guilty to] {crime} in {L1} {when} [{tail}|] .
 {P2} , [lawyer|counsel] for {p1} , {said} {claim} .
 Judge {P3} [adjourned|dismissed|heard] the case [against {P1}|against {F1}|] {when} .
 {A1} [ruled|decided] {when} that {F1} must pay {P1} {money} .
