@@ -1,7 +1,10 @@
 """The embedded corpus: what it promises about sizes, tags, names and how hard it is."""
 
+import os
 import re
 import string
+import subprocess
+import sys
 from collections import Counter, defaultdict
 
 import pytest
@@ -184,3 +187,19 @@ def test_a_phrase_nests_no_brackets():
 def test_forms_are_made_of_names_alone():
     assert set(FORMS) | set("PCNL") == set(TYPES)
     assert not [form for form in FORMS.values() if set(re.findall(r"\{(.*?)\}", form)) - set("BLCN")]
+
+
+def test_every_process_generates_the_same_corpus():
+    program = "from pipeline.embedded import generate; print(hash_of(repr(generate(train=120, dev=40, test=40))))"
+    program = f"import hashlib; hash_of = lambda text: hashlib.sha256(text.encode()).hexdigest(); {program}"
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    ]
+    assert runs[0] == runs[1]
