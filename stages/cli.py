@@ -137,12 +137,9 @@ def teach_command(
     from stages.opening import open_experiment, remember
 
     experiment = open_experiment(config, run, set_, flags, stage=(name, "teach", own), force=force, quiet=quiet)
-    from stages.teach import teach
-
     _ensure_data(experiment)
-    settings = experiment.config.teach_stage(name)
-    teach(experiment, name, settings)
-    remember(experiment, name, "teach", settings)
+    _teach(experiment, name)
+    remember(experiment, name, "teach", experiment.config.teach_stage(name))
     experiment.reporter.next_command(f"pipeline distill --run {experiment.folder} --teacher {name}")
 
 
@@ -185,12 +182,10 @@ def distill_command(
         kl_of_config = open_experiment(config, run, set_, flags, quiet=quiet).config.distill.kl
         name = "control" if control else f"student-{kl or kl_of_config}"
     experiment = open_experiment(config, run, set_, flags, stage=(name, "distill", own), force=force, quiet=quiet)
-    from stages.distill import distill
-
     _ensure_data(experiment)
     settings = experiment.config.distill_stage(name)
     _ensure_teacher(experiment, settings.teacher)
-    distill(experiment, name, settings)
+    _distill(experiment, name)
     remember(experiment, name, "distill", settings)
     experiment.reporter.next_command(f"pipeline eval --run {experiment.folder}")
 
@@ -239,16 +234,32 @@ def _run_all(experiment: Experiment) -> None:
 def _run_models(experiment: Experiment) -> None:
     """Every stage of the config up to evaluation."""
     from pipeline.config import TeachStage
-    from stages.distill import distill
     from stages.prepare import prepare
-    from stages.teach import teach
 
     prepare(experiment)
     for name, stage in experiment.config.stages.items():
-        if isinstance(stage, TeachStage):
-            teach(experiment, name, experiment.config.teach_stage(name))
-        else:
-            distill(experiment, name, experiment.config.distill_stage(name))
+        make = _teach if isinstance(stage, TeachStage) else _distill
+        make(experiment, name)
+
+
+def _teach(experiment: Experiment, name: str) -> None:
+    from stages.made_from import of_teacher
+
+    settings = experiment.config.teach_stage(name)
+    if experiment.up_to_date(name, of_teacher(experiment, settings)) is None:
+        from stages.teach import teach
+
+        teach(experiment, name, settings)
+
+
+def _distill(experiment: Experiment, name: str) -> None:
+    from stages.made_from import of_student
+
+    settings = experiment.config.distill_stage(name)
+    if experiment.up_to_date(name, of_student(experiment, settings)) is None:
+        from stages.distill import distill
+
+        distill(experiment, name, settings)
 
 
 def _ensure_data(experiment: Experiment) -> None:
@@ -262,10 +273,9 @@ def _ensure_data(experiment: Experiment) -> None:
 
 def _ensure_teacher(experiment: Experiment, name: str) -> None:
     from pipeline.run import find
-    from stages.teach import teach
 
     if find(experiment.folder, name) is None:
-        teach(dataclasses.replace(experiment, force=False), name, experiment.config.teach_stage(name))
+        _teach(dataclasses.replace(experiment, force=False), name)
 
 
 if __name__ == "__main__":

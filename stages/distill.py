@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline import devices, encoders, models, run
+from pipeline import devices, encoder_files, encoders, models, run
 from pipeline.config import Distill, Scratch
 from pipeline.corpus import Corpus
 from pipeline.divergences import divergence
@@ -26,29 +26,20 @@ from pipeline.losses import sgce
 from pipeline.targets import smooth_targets
 from pipeline.trainer import Progress, WordLoss, Words, fit
 from pipeline.word_logits import WordLogits
-from stages.experiment import DATA, Experiment, load_corpora, settings_record, write_log
+from stages.experiment import DATA, Experiment, load_corpora, write_log
+from stages.made_from import of_student
 from stages.publish import publish
 
 
 def distill(experiment: Experiment, name: str, settings: Distill) -> run.Stage:
     """Make a student of that name, or find it up to date."""
+    made_from = of_student(experiment, settings)
+    if sealed := experiment.up_to_date(name, made_from):
+        return sealed
+
     data = experiment.sealed(DATA, "prepare")
     teacher = experiment.sealed(settings.teacher, "teach", "distill")
     seed = experiment.config.seed
-    made_from = {
-        "kind": "distill",
-        "config": settings_record(settings),
-        "seed": seed,
-        "inputs": {
-            "data": data.as_input(),
-            "teacher": teacher.as_input(),
-            "encoder": encoders.encoder_identity(settings.encoder) if settings.encoder else {},
-        },
-    }
-    if sealed := run.up_to_date(experiment.folder, name, made_from, force=experiment.force):
-        experiment.reporter.up_to_date(name)
-        return sealed
-
     devices.quiet_libraries()
     device = devices.choose_device(experiment.config.device)
     with experiment.making(name, made_from) as (folder, made_with):
@@ -140,10 +131,10 @@ def _teachers_start(experiment: Experiment, teacher: run.Stage) -> tuple[str, Sc
     if teacher.kind != "teach":
         raise PipelineError(f"{teacher.folder}: a control needs a teacher made by `pipeline teach`; name it as teacher")
     made = teacher.made_from["config"]
-    if made["encoder"] == encoders.SCRATCH:
-        return encoders.SCRATCH, Scratch.model_validate(made["scratch"])
+    if made["encoder"] == encoder_files.SCRATCH:
+        return encoder_files.SCRATCH, Scratch.model_validate(made["scratch"])
     encoder = experiment.config.teach_stage(teacher.name).encoder
-    if encoders.encoder_identity(encoder) != teacher.made_from["inputs"]["encoder"]:
+    if encoder_files.encoder_identity(encoder) != teacher.made_from["inputs"]["encoder"]:
         raise PipelineError(
             f"{teacher.folder}: started from the encoder {made['encoder']}, but teach.encoder is {Path(encoder).name}; "
             "pass the same one with --set teach.encoder=…"

@@ -24,7 +24,6 @@ from pipeline.errors import PipelineError
 from pipeline.files import canonical_json, file_sha256, write_json
 from pipeline.metrics import Scores, as_record, confusion, difference, per_type, score
 from pipeline.report.comparison import COLUMNS, comparison
-from pipeline.report.page import write_report
 from pipeline.word_logits import WordLogits
 from stages.experiment import DATA, Experiment, load_corpora
 
@@ -100,6 +99,8 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
     (experiment.folder / INDEX).unlink(missing_ok=True)
     for name in DERIVED:
         write_json(experiment.folder / f"{name}.json", derived[name])
+    from pipeline.report.page import write_report  # matplotlib takes a second, and most runs have a report already
+
     write_report(experiment.folder)
     files = [f"{name}.json" for name in DERIVED] + ["report.html"]
     outputs = {file: file_sha256(experiment.folder / file) for file in files}

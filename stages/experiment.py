@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import run
-from pipeline.config import Config, Training
+from pipeline.config import Config
 from pipeline.console import Reporter
 from pipeline.corpus import SPLITS, Corpus
 from pipeline.errors import PipelineError
@@ -68,6 +68,13 @@ class Experiment:
                 )
         return stage
 
+    def up_to_date(self, name: str, made_from: Mapping[str, Any]) -> run.Stage | None:
+        """The sealed stage if there is nothing to do, which is said; see `pipeline.run.up_to_date`."""
+        sealed = run.up_to_date(self.folder, name, made_from, force=self.force)
+        if sealed is not None:
+            self.reporter.up_to_date(name)
+        return sealed
+
     @contextmanager
     def making(self, name: str, made_from: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Make and seal one stage; yields its working folder and the record of what it was made with."""
@@ -93,14 +100,6 @@ def load_corpora(data: run.Stage) -> dict[str, Corpus]:
 def write_log(path: Path, records: list[dict[str, float]]) -> None:
     """Write a training log, one JSON object a line."""
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-
-
-def settings_record(settings: Training) -> dict[str, Any]:
-    """A model's settings as its manifest records them: a local encoder by its folder's name alone."""
-    record = settings.model_dump()
-    if record["encoder"] and Path(record["encoder"]).is_dir():
-        record["encoder"] = Path(record["encoder"]).name
-    return record
 
 
 def _without_folders(argument: str) -> str:

@@ -31,8 +31,7 @@ def prepare(experiment: Experiment) -> run.Stage:
         "seed": experiment.config.seed,
         "inputs": _inputs(settings),
     }
-    if sealed := run.up_to_date(experiment.folder, DATA, made_from, force=experiment.force):
-        experiment.reporter.up_to_date(DATA)
+    if sealed := experiment.up_to_date(DATA, made_from):
         return sealed
 
     # Read exactly the commit that the manifest names, even if the hub moves on in between.

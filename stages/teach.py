@@ -18,24 +18,19 @@ from pipeline.encoding import encode, window_size
 from pipeline.losses import sgce
 from pipeline.targets import smooth_targets
 from pipeline.trainer import Progress, Words, fit
-from stages.experiment import DATA, Experiment, load_corpora, settings_record, write_log
+from stages.experiment import DATA, Experiment, load_corpora, write_log
+from stages.made_from import of_teacher
 from stages.publish import publish
 
 
 def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
     """Make a teacher of that name, or find it up to date."""
-    data = experiment.sealed(DATA, "prepare")
-    seed = experiment.config.seed
-    made_from = {
-        "kind": "teach",
-        "config": settings_record(settings),
-        "seed": seed,
-        "inputs": {"data": data.as_input(), "encoder": encoders.encoder_identity(settings.encoder)},
-    }
-    if sealed := run.up_to_date(experiment.folder, name, made_from, force=experiment.force):
-        experiment.reporter.up_to_date(name)
+    made_from = of_teacher(experiment, settings)
+    if sealed := experiment.up_to_date(name, made_from):
         return sealed
 
+    data = experiment.sealed(DATA, "prepare")
+    seed = experiment.config.seed
     devices.quiet_libraries()
     device = devices.choose_device(experiment.config.device)
     with experiment.making(name, made_from) as (folder, made_with):

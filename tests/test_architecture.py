@@ -20,7 +20,7 @@ ONLY = {  # library: who may import it
     "datasets": {"pipeline.sources", "pipeline.tables"},
     "transformers": {f"pipeline.{name}" for name in MACHINERY},
 }
-SHARED_BY_STAGES = {"stages.experiment", "stages.publish"}
+SHARED_BY_STAGES = {"stages.experiment", "stages.publish", "stages.made_from"}
 HEAVY = {"torch", "transformers", "datasets", "numpy", "matplotlib", "pydantic"}
 LONGEST = 300
 

@@ -16,9 +16,10 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import BertModel, PreTrainedTokenizerFast, RobertaTokenizer
 
-from pipeline import encoders
+from pipeline import encoder_files
 from pipeline.config import Scratch
-from pipeline.encoders import encoder_identity, find_encoder, from_scratch, pretrained, start
+from pipeline.encoder_files import encoder_identity, find_encoder
+from pipeline.encoders import from_scratch, pretrained, start
 from pipeline.errors import PipelineError
 from pipeline.models import load
 
@@ -50,11 +51,11 @@ def no_network(monkeypatch):
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """An empty cache, a library that would go online, and no answer remembered from another test."""
-    encoders._hub_source.cache_clear()
+    encoder_files.hub_source.cache_clear()
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     yield tmp_path / "cache"
-    encoders._hub_source.cache_clear()
+    encoder_files.hub_source.cache_clear()
 
 
 def hub_says(monkeypatch, answer):
@@ -257,7 +258,7 @@ def test_an_unknown_name_without_a_network(hub, monkeypatch, answers):
             server.close()
         host = "hub.invalid" if answers == "no address" else "127.0.0.1"
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://{host}:{port}")
-        monkeypatch.setattr(encoders, "HUB_SECONDS", 0.3)
+        monkeypatch.setattr(encoder_files, "HUB_SECONDS", 0.3)
         for function in (encoder_identity, lambda name: pretrained(name, LABELS, 0)):
             assert "'org/tiny': neither a local folder" in complaint(function, "org/tiny")
 
@@ -303,8 +304,8 @@ def test_the_commit_that_the_hub_names_is_loaded(hub, monkeypatch, folder):
 
 
 def test_minilm_is_the_pinned_one(no_network):
-    pytest.importorskip(encoders.MINILM_PACKAGE)
-    assert set(encoders.MINILM_SHA256.items()) <= set(encoder_identity("minilm-l6").items())
+    pytest.importorskip(encoder_files.MINILM_PACKAGE)
+    assert set(encoder_files.MINILM_SHA256.items()) <= set(encoder_identity("minilm-l6").items())
     classifier = pretrained("minilm-l6", LABELS, 0)
     assert (classifier.model.config.num_hidden_layers, classifier.model.config.hidden_size) == (6, 384)
     assert classifier.tokenizer.tokenize("Rome") == ["rome"]
@@ -315,10 +316,10 @@ def carrier(tmp_path, monkeypatch):
     """A package that carries other files under the names of minilm-l6."""
     (tmp_path / "carries_an_encoder" / "model").mkdir(parents=True)
     (tmp_path / "carries_an_encoder" / "__init__.py").touch()
-    for file in encoders.MINILM_SHA256:
+    for file in encoder_files.MINILM_SHA256:
         (tmp_path / "carries_an_encoder" / "model" / file).write_text("{}")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(encoders, "MINILM_PACKAGE", "carries_an_encoder")
+    monkeypatch.setattr(encoder_files, "MINILM_PACKAGE", "carries_an_encoder")
     return tmp_path / "carries_an_encoder" / "model"
 
 
@@ -330,13 +331,13 @@ def test_minilm_with_other_files(carrier, function):
 
 
 def test_minilm_with_a_file_missing(carrier, monkeypatch):
-    pinned = {name: hashlib.sha256(b"{}").hexdigest() for name in encoders.MINILM_SHA256}
-    monkeypatch.setattr(encoders, "MINILM_SHA256", pinned)
+    pinned = {name: hashlib.sha256(b"{}").hexdigest() for name in encoder_files.MINILM_SHA256}
+    monkeypatch.setattr(encoder_files, "MINILM_SHA256", pinned)
     assert find_encoder("minilm-l6") == str(carrier)
     (carrier / "tokenizer.json").unlink()
     assert "tokenizer.json" in complaint(find_encoder, "minilm-l6")
 
 
 def test_minilm_without_its_package(monkeypatch):
-    monkeypatch.setattr(encoders, "MINILM_PACKAGE", "a_package_that_is_not_installed")
+    monkeypatch.setattr(encoder_files, "MINILM_PACKAGE", "a_package_that_is_not_installed")
     assert "with its extra `offline`" in complaint(find_encoder, "minilm-l6")
