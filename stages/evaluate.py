@@ -8,7 +8,6 @@ Reads `data/` and word logits, never a model. Writes, beside the stages, `metric
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -210,10 +209,7 @@ def _bins(scores: Scores) -> dict[str, Any]:
 def _up_to_date(experiment: Experiment, made_from: dict[str, Any]) -> bool:
     try:
         index = json.loads((experiment.folder / INDEX).read_text(encoding="utf-8"))
-        same = (
-            hashlib.sha256(canonical_json(index["made_from"]).encode()).digest()
-            == hashlib.sha256(canonical_json(made_from).encode()).digest()
-        )
+        same = canonical_json(index["made_from"]) == canonical_json(made_from)
         return same and all(file_sha256(experiment.folder / f) == sha for f, sha in index["outputs"].items())
     except (OSError, ValueError, KeyError):
         return False

@@ -33,6 +33,7 @@ def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
     seed = experiment.config.seed
     devices.quiet_libraries()
     device = devices.choose_device(experiment.config.device)
+    bf16 = devices.use_bf16(settings.precision, device)
     with experiment.making(name, made_from) as (folder, made_with):
         corpora = load_corpora(data)
         labels = corpora["train"].labels
@@ -75,11 +76,11 @@ def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
                 padding=classifier.padding,
                 seed=seed,
                 device=device,
-                bf16=devices.use_bf16(settings.precision, device),
+                bf16=bf16,
                 checkpoints=folder / "checkpoints",
                 on_progress=meter.update,
             )
         write_log(folder / "log.jsonl", log)
         made_with |= publish(folder, name, classifier, windows, corpora, device, experiment.reporter)
-        made_with["precision"] = "bf16" if devices.use_bf16(settings.precision, device) else "fp32"
+        made_with["precision"] = "bf16" if bf16 else "fp32"
     return experiment.sealed(name, "teach")
