@@ -46,6 +46,21 @@ def n_layers(model: PreTrainedModel) -> int:
     return int(model.config.num_hidden_layers)
 
 
+def head(model: PreTrainedModel) -> torch.nn.Linear:
+    """The layer that turns a piece's hidden state into scores; its weight has one row, the template, per label.
+
+    Raises:
+        PipelineError: the model does not end in such a layer.
+    """
+    last = [part for part in model.modules() if isinstance(part, torch.nn.Linear)][-1:]
+    if not last or last[0].out_features != model.config.num_labels:
+        raise PipelineError(
+            f"{type(model).__name__}: expected a linear layer of {model.config.num_labels} labels at its end, found "
+            f"{last[0] if last else 'none'}; its representations cannot be measured"
+        )
+    return last[0]
+
+
 def choose_layers(total: int, wanted: int | Sequence[int]) -> list[int]:
     """Which layers a student keeps.
 

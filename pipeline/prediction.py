@@ -1,4 +1,4 @@
-"""Word logits from a model: one fp32 row per word, in the order of the words."""
+"""Word logits and hidden states from a model: one fp32 row per word, in the order of the words."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from pipeline.encoding import Window, pad
 
 BATCH_PIECES = 4096  # pieces per forward pass, padding included
 
+Pieces = dict[str, torch.Tensor]
+OnProgress = Callable[[float, float, str], None]  # (work done, work in all, figures to show beside it)
+
 
 def predict_word_logits(
     model: torch.nn.Module,
     windows: Sequence[Window],
     padding: int,
-    on_progress: Callable[[float, float, str], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> np.ndarray:
     """Run a model over a split.
 
@@ -33,6 +36,52 @@ def predict_word_logits(
     Returns:
         Shape (n_words, K), float32.
     """
+    return _predict(model, lambda pieces: model(**pieces).logits, windows, padding, on_progress)
+
+
+def predict_hidden_states(
+    model: torch.nn.Module,
+    head: torch.nn.Linear,
+    windows: Sequence[Window],
+    padding: int,
+    on_progress: OnProgress | None = None,
+) -> np.ndarray:
+    """Run a model over a split and keep what its classification head reads at each word's first piece.
+
+    Taken at the head's input rather than from a list of layers, which ends before what some architectures put between
+    their last layer and the head. So states @ head.weight.T + head.bias are the word logits.
+
+    Args:
+        model: a token classifier; it is put into evaluation mode and left in it.
+        head: its last layer, from `models.head`, of d inputs.
+        windows: the split, from `encoding.encode`; n_words is the number of their words.
+        padding: the padding piece's id.
+        on_progress: called with words done, words in all, and the speed as text.
+
+    Returns:
+        Shape (n_words, d), float32.
+    """
+    read: list[torch.Tensor] = []
+    hook = head.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+
+    def states(pieces: Pieces) -> torch.Tensor:
+        model(**pieces)
+        return read.pop()
+
+    try:
+        return _predict(model, states, windows, padding, on_progress)
+    finally:
+        hook.remove()
+
+
+def _predict(
+    model: torch.nn.Module,
+    forward: Callable[[Pieces], torch.Tensor],
+    windows: Sequence[Window],
+    padding: int,
+    on_progress: OnProgress | None,
+) -> np.ndarray:
+    """What `forward` gives for a batch of pieces, (B, L, d), at each word's first piece: (n_words, d), float32."""
     model.eval()
     device = next(model.parameters()).device
     n_words = sum(len(w.positions) for w in windows)
@@ -44,10 +93,10 @@ def predict_word_logits(
             rows = tensors.pop("rows")
             positions = tensors.pop("positions").to(device)
             pieces = {name: tensor.to(device) for name, tensor in tensors.items()}
-            logits = model(**pieces).logits.flatten(0, 1)[positions].float()
+            words = forward(pieces).flatten(0, 1)[positions].float()
             if result is None:
-                result = torch.empty((n_words, logits.shape[-1]), dtype=torch.float32, device=device)
-            result[rows.to(device)] = logits
+                result = torch.empty((n_words, words.shape[-1]), dtype=torch.float32, device=device)
+            result[rows.to(device)] = words
             done += len(rows)
             if on_progress:
                 on_progress(done, n_words, f"{done / (time.monotonic() - started):,.0f} words/s")

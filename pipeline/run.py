@@ -30,6 +30,8 @@ from pipeline.files import canonical_json, file_sha256, flush, write_json
 
 MANIFEST = "stage.json"
 PINNED = {"kind", "config", "seed", "inputs", "outputs"}
+NAMED = ("teach", "distill")  # commands that may make several stages in a run, each under its own name
+MADE_BY_FLAG = {"correct": "audit --apply", "geometry": "eval --geometry"}
 HOLDER = "holder.json"  # in a .partial: what is being made, and by which process
 
 
@@ -54,8 +56,13 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        """The command that made it: prepare, teach or distill."""
+        """What it is: prepare, probe, teach, distill, audit, correct or geometry."""
         return str(self.made_from["kind"])
+
+    @property
+    def command(self) -> str:
+        """What to type to make one of its kind: the kind itself, but for what a flag of another command makes."""
+        return MADE_BY_FLAG.get(self.kind, self.kind)
 
     @property
     def sha256(self) -> str:
@@ -78,7 +85,7 @@ class Stage:
             path = self.folder / file
             if not path.is_file() or file_sha256(path) != outputs.get(file):
                 raise PipelineError(
-                    f"{path}: missing, or changed since `pipeline {self.kind}` sealed it; make it again with "
+                    f"{path}: missing, or changed since `pipeline {self.command}` sealed it; make it again with "
                     f"`{remake_command(self)}`"
                 )
         return self.folder / relative
@@ -86,8 +93,8 @@ class Stage:
 
 def remake_command(stage: Stage) -> str:
     """The command that makes a sealed stage again."""
-    name = [] if stage.kind == "prepare" else ["--name", stage.name]
-    return shlex.join(["pipeline", stage.kind, "--run", str(stage.folder.parent), *name, "--force"])
+    name = ["--name", stage.name] if stage.kind in NAMED else []
+    return shlex.join(["pipeline", *stage.command.split(), "--run", str(stage.folder.parent), *name, "--force"])
 
 
 def find(run: Path, name: str) -> Stage | None:
@@ -137,7 +144,7 @@ def up_to_date(run: Path, name: str, made_from: Mapping[str, Any], *, force: boo
     found = {key: value for key, value in sealed.made_from.items() if key != "outputs"}
     if difference := first_difference(found, wanted):
         key, before, now = difference
-        other = "" if sealed.kind == "prepare" else f", or keep both with another --name than {name}"
+        other = f", or keep both with another --name than {name}" if sealed.kind in NAMED else ""
         raise PipelineError(
             f"{sealed.folder} was made with {key} = {before}, this command has {now}; make it again with "
             f"--force{other}, or start another run with --run"

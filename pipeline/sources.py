@@ -1,4 +1,4 @@
-"""Where sentences come from: CoNLL files, or data sets as the `datasets` library and its hub hold them.
+"""Where sentences come from: CoNLL files, our own JSON Lines, or data sets as `datasets` and its hub hold them.
 
 Each loader returns the sentences of train, dev and test with their tags and gold in IOB2. Local files and folders never
 touch the network.
@@ -16,8 +16,8 @@ from typing import Any
 from pipeline.conll import attach_gold, read_conll
 from pipeline.corpus import SPLITS, Sentence
 from pipeline.errors import PipelineError
-from pipeline.rows import read_sentences
-from pipeline.tables import find_commit, open_folder, open_hub
+from pipeline.rows import Table, read_sentences
+from pipeline.tables import find_commit, json_rows, open_folder, open_hub
 from pipeline.tag_schemes import Scheme, detect_scheme, ill_formed, to_iob2
 
 HUB_SPLITS: Mapping[str, str] = MappingProxyType({"train": "train", "dev": "validation", "test": "test"})
@@ -126,6 +126,37 @@ def load_hub(
         if not sentences:
             raise PipelineError(f"{dataset}: expected sentences in {splits[split]}, found none; name another split")
     return _in_iob2(result, scheme)
+
+
+def load_jsonl(folder: Path) -> dict[str, list[Sentence]]:
+    """Read a corpus as `Corpus.save` writes it: train.jsonl, dev.jsonl and test.jsonl in one folder.
+
+    A line is an object with `words` and `tags`, lists of one length, `gold` likewise in every line of a file or in
+    none, and `document`, whose value changes where a document ends. Other keys are not read.
+
+    Args:
+        folder: the folder that holds the three files.
+
+    Raises:
+        PipelineError: a file is missing or empty, or a line is no such object; tags other than O, B-X and I-X too.
+    """
+    splits = {}
+    for split, path in jsonl_paths(folder).items():
+        if not path.is_file():
+            raise PipelineError(f"{split}: expected a JSON Lines file, found none at {path}; correct the folder")
+        rows = list(json_rows(path))
+        columns = {"words": "words", "tags": "tags", "document": "document"}
+        if any("gold" in row for _, row in rows):
+            columns["gold"] = "gold"
+        splits[split] = read_sentences(Table(iter(rows), {}), columns, None, "iob2")
+        if not splits[split]:
+            raise PipelineError(f"{path}: expected sentences, found none; name another folder")
+    return splits
+
+
+def jsonl_paths(folder: Path) -> dict[str, Path]:
+    """The file of each split in a folder that `load_jsonl` reads."""
+    return {split: folder / f"{split}.jsonl" for split in SPLITS}
 
 
 def describe(splits: Mapping[str, Sequence[Sentence]]) -> dict[str, dict[str, Any]]:

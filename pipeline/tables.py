@@ -46,7 +46,7 @@ def open_folder(folder: Path, splits: Mapping[str, str], columns: Collection[str
         return _tables(data, str(folder), splits, columns)
     files = {split: _split_file(folder, name) for split, name in splits.items()}
     return {
-        split: _parquet(path, columns) if path.suffix == ".parquet" else Table(_json_rows(path), {})
+        split: _parquet(path, columns) if path.suffix == ".parquet" else Table(json_rows(path), {})
         for split, path in files.items()
     }
 
@@ -186,7 +186,12 @@ def _parquet(path: Path, columns: Collection[str]) -> Table:
     return _table(data, str(path), columns)
 
 
-def _json_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def json_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of a JSON Lines file, each with its place (file and line).
+
+    Raises:
+        PipelineError: a line is no JSON object.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:

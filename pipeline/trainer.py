@@ -23,7 +23,8 @@ from transformers.trainer_callback import PrinterCallback
 
 from pipeline.encoding import Window, pad
 from pipeline.errors import PipelineError
-from pipeline.prediction import predict_word_logits
+from pipeline.prediction import OnProgress, predict_word_logits
+from pipeline.recorder import Recorder
 from pipeline.sampler import LengthBucketSampler
 
 
@@ -51,8 +52,6 @@ class Words:
 
 # (logits (n, K) float32, the signals' rows for the same words, progress) -> one loss per word, shape (n,)
 WordLoss = Callable[[torch.Tensor, Mapping[str, torch.Tensor], Progress], torch.Tensor]
-# (work done, work in all, figures to show beside it)
-OnProgress = Callable[[float, float, str], None]
 
 
 class WordTrainer(Trainer):
@@ -67,7 +66,15 @@ class WordTrainer(Trainer):
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, *, word_loss: WordLoss, dev_loss: WordLoss, padding: int, dev: Words, bf16: bool, **kwargs: Any
+        self,
+        *,
+        word_loss: WordLoss,
+        dev_loss: WordLoss,
+        padding: int,
+        dev: Words,
+        bf16: bool,
+        recorder: Recorder | None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.model_accepts_loss_kwargs = True  # so that `num_items_in_batch` is counted
@@ -76,6 +83,7 @@ class WordTrainer(Trainer):
         self._padding = padding
         self._dev = dev
         self._bf16 = bf16
+        self._recorder = recorder
 
     def compute_loss(
         self,
@@ -90,6 +98,8 @@ class WordTrainer(Trainer):
             outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
         logits = outputs.logits.flatten(0, 1)[inputs["positions"]].float()
         total = self._word_loss(logits, inputs["signals"], self._progress()).sum()
+        if self._recorder is not None:
+            self._recorder.add(inputs["labels"], logits, total)
         loss = total / num_items_in_batch * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
@@ -171,6 +181,7 @@ def fit(
     bf16: bool,
     checkpoints: Path,
     on_progress: OnProgress,
+    recorder: Recorder | None = None,
 ) -> list[dict[str, float]]:
     """Fit a model to words, resuming from the newest checkpoint where there is one.
 
@@ -187,6 +198,7 @@ def fit(
         bf16: compute in bf16 under autocast (weights and loss stay float32).
         checkpoints: folder for checkpoints; removed after the last step.
         on_progress: called with optimiser steps done, steps in all, and the loss and speed as text.
+        recorder: notes the probability of every tag and the gradient of every word's loss, if they are wanted.
 
     Returns:
         The training log: records of step, epoch, and either loss (mean over the steps since the record before: about
@@ -209,7 +221,11 @@ def fit(
         padding=padding,
         dev=dev,
         bf16=bf16,
-        callbacks=[LogCallback(on_progress, sum(len(w.positions) for w in train.windows))],
+        recorder=recorder,
+        callbacks=[
+            LogCallback(on_progress, sum(len(w.positions) for w in train.windows)),
+            *([recorder] if recorder is not None else []),
+        ],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_newest(checkpoints))

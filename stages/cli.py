@@ -7,13 +7,12 @@ when they are sealed; `pipeline run` holds every stage to the config.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -35,9 +34,6 @@ from stages.options import (
     SetOption,
     SmoothingOption,
 )
-
-if TYPE_CHECKING:
-    from stages.experiment import Experiment
 
 # Threads that wait for each other by spinning lose ten times and more as soon as another process wants a core; a short
 # spin costs little on an idle machine. Read when torch loads its OpenMP runtime.
@@ -83,9 +79,10 @@ def run_command(
     """Everything: prepare, every teacher and student of the config, eval. Sealed stages are reused."""
     flags = {"seed": seed, "prepare.limit": limit, "device": device}
     from stages.opening import open_experiment
+    from stages.order import run_all
 
     experiment = open_experiment(config, run, set_, flags, force=force, quiet=quiet, remember=True)
-    _run_all(experiment)
+    run_all(experiment)
     experiment.reporter.say(f"next: open {experiment.folder / 'report.html'}")
 
 
@@ -135,10 +132,11 @@ def teach_command(
     flags = {"seed": seed, "prepare.limit": limit, "device": device}
     own = {"q": q, "smoothing": smoothing, "encoder": encoder, "epochs": epochs, "learning_rate": learning_rate}
     from stages.opening import open_experiment, remember
+    from stages.order import ensure_data, teach_named
 
     experiment = open_experiment(config, run, set_, flags, stage=(name, "teach", own), force=force, quiet=quiet)
-    _ensure_data(experiment)
-    _teach(experiment, name)
+    ensure_data(experiment)
+    teach_named(experiment, name)
     remember(experiment, name, "teach", experiment.config.teach_stage(name))
     experiment.reporter.next_command(f"pipeline distill --run {experiment.folder} --teacher {name}")
 
@@ -177,15 +175,16 @@ def distill_command(
         "learning_rate": learning_rate,
     }
     from stages.opening import open_experiment, remember
+    from stages.order import distill_named, ensure_data, ensure_teacher
 
     if name is None:
         kl_of_config = open_experiment(config, run, set_, flags, quiet=quiet).config.distill.kl
         name = "control" if control else f"student-{kl or kl_of_config}"
     experiment = open_experiment(config, run, set_, flags, stage=(name, "distill", own), force=force, quiet=quiet)
-    _ensure_data(experiment)
+    ensure_data(experiment)
     settings = experiment.config.distill_stage(name)
-    _ensure_teacher(experiment, settings.teacher)
-    _distill(experiment, name)
+    ensure_teacher(experiment, settings.teacher)
+    distill_named(experiment, name)
     remember(experiment, name, "distill", settings)
     experiment.reporter.next_command(f"pipeline eval --run {experiment.folder}")
 
@@ -200,6 +199,9 @@ def eval_command(
     run: RunOption = None,
     json_: Annotated[bool, typer.Option("--json", help="Print metrics.json, alone, on standard output.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table, alone, as Markdown.")] = False,
+    geometry: Annotated[
+        bool, typer.Option("--geometry", help="Also load the teachers and measure their representations.")
+    ] = False,
     set_: SetOption = None,
     force: ForceOption = False,
     quiet: QuietOption = False,
@@ -209,10 +211,15 @@ def eval_command(
 
     experiment = open_experiment(config, run, set_, {}, force=force, quiet=quiet, to_stderr=json_ or markdown)
     from pipeline.run import stages as sealed_stages
-    from stages.evaluate import evaluate
+    from stages.evaluate import MODEL_KINDS, evaluate
+    from stages.order import run_models
 
-    if not any(stage.kind != "prepare" for stage in sealed_stages(experiment.folder)):
-        _run_models(experiment)
+    if not any(stage.kind in MODEL_KINDS for stage in sealed_stages(experiment.folder)):
+        run_models(experiment)
+    if geometry:
+        from stages.geometry import measure
+
+        measure(experiment, stages or ())
     records = evaluate(experiment, stages or ())
     if json_:
         json.dump(records, sys.stdout, indent=1)
@@ -224,58 +231,43 @@ def eval_command(
     experiment.reporter.say(f"next: open {experiment.folder / 'report.html'}")
 
 
-def _run_all(experiment: Experiment) -> None:
-    from stages.evaluate import evaluate
+@app.command("audit")
+@one_line_errors
+def audit_command(
+    config: ConfigOption = None,
+    run: RunOption = None,
+    stage: Annotated[str | None, typer.Option(help="The stage whose word logits are asked.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="List tags that are wrong with a higher probability.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the corpus with these tags corrected, too.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print summary.json, alone, on standard output.")] = False,
+    set_: SetOption = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List the training labels that are probably wrong: words.jsonl, entities.jsonl, audit.html."""
+    flags = {"audit.stage": stage, "audit.threshold": threshold}
+    from stages.opening import open_experiment, remember_table
+    from stages.order import ensure_data, ensure_model
 
-    _run_models(experiment)
-    evaluate(experiment)
+    experiment = open_experiment(config, run, set_, flags, force=force, quiet=quiet, to_stderr=json_)
+    from stages.audit import audit
 
+    ensure_data(experiment)
+    ensure_model(experiment, experiment.config.audit.stage)
+    sealed = audit(experiment)
+    remember_table(experiment, "audit")
+    if apply:
+        from stages.correct import correct, training_command
 
-def _run_models(experiment: Experiment) -> None:
-    """Every stage of the config up to evaluation."""
-    from pipeline.config import TeachStage
-    from stages.prepare import prepare
-
-    prepare(experiment)
-    for name, stage in experiment.config.stages.items():
-        make = _teach if isinstance(stage, TeachStage) else _distill
-        make(experiment, name)
-
-
-def _teach(experiment: Experiment, name: str) -> None:
-    from stages.made_from import of_teacher
-
-    settings = experiment.config.teach_stage(name)
-    if experiment.up_to_date(name, of_teacher(experiment, settings)) is None:
-        from stages.teach import teach
-
-        teach(experiment, name, settings)
-
-
-def _distill(experiment: Experiment, name: str) -> None:
-    from stages.made_from import of_student
-
-    settings = experiment.config.distill_stage(name)
-    if experiment.up_to_date(name, of_student(experiment, settings)) is None:
-        from stages.distill import distill
-
-        distill(experiment, name, settings)
-
-
-def _ensure_data(experiment: Experiment) -> None:
-    from pipeline.run import find
-    from stages.experiment import DATA
-    from stages.prepare import prepare
-
-    if find(experiment.folder, DATA) is None:
-        prepare(dataclasses.replace(experiment, force=False))
-
-
-def _ensure_teacher(experiment: Experiment, name: str) -> None:
-    from pipeline.run import find
-
-    if find(experiment.folder, name) is None:
-        _teach(dataclasses.replace(experiment, force=False), name)
+        correct(experiment)
+    if json_:
+        sys.stdout.write(sealed.path("summary.json").read_text(encoding="utf-8"))
+    if apply:
+        experiment.reporter.next_command(training_command(experiment))
+    else:
+        experiment.reporter.say(
+            f"next: open {sealed.folder / 'audit.html'}, or pipeline audit --run {experiment.folder} --apply"
+        )
 
 
 if __name__ == "__main__":

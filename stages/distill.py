@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from pipeline import devices, encoder_files, encoders, models, run
-from pipeline.config import Distill, Scratch
+from pipeline.config_tables import Distill, Scratch
 from pipeline.corpus import Corpus
 from pipeline.divergences import divergence
 from pipeline.encoding import encode, window_size

@@ -1,9 +1,10 @@
 """Compare the stages of a run: F1, calibration, intervals, differences; one table, JSON files and a page.
 
-    pipeline eval [STAGE ...]
+    pipeline eval [STAGE ...] [--geometry]
 
-Reads `data/` and word logits, never a model. Writes, beside the stages, `metrics.json`, `differences.json`,
-`per_type.json`, `reliability.json`, `confusion.json`, `report.html` and `figures/`: all derived, none an input.
+Reads `data/`, word logits, training records and what `--geometry` measured, never a model. Writes, beside the stages,
+`metrics.json`, `differences.json`, `per_type.json`, `reliability.json`, `confusion.json`, `gradients.json`,
+`geometry.json`, `report.html` and `figures/`: all derived, none an input.
 """
 
 from __future__ import annotations
@@ -14,21 +15,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file
 
-from pipeline import run
+from pipeline import run, training_record
 from pipeline.bootstrap import resample_weights
 from pipeline.calibration import equal_width_edges, fit_temperature
 from pipeline.corpus import Corpus
 from pipeline.errors import PipelineError
 from pipeline.files import canonical_json, file_sha256, write_json
+from pipeline.gradient_weights import summarise
 from pipeline.metrics import Scores, as_record, confusion, difference, per_type, score
 from pipeline.report.comparison import COLUMNS, comparison
+from pipeline.training_record import TrainingRecord
 from pipeline.word_logits import WordLogits
 from stages.experiment import DATA, Experiment, load_corpora
 
-DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion")
+DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "gradients", "geometry")
 INDEX = "evaluation.json"  # what the derived files were made from
 MODEL_KINDS = ("teach", "distill")
+POINTS = 400  # per class, of those that a projection keeps, that the report draws
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,11 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
     """
     data = experiment.sealed(DATA, "prepare")
     stages = _stages(experiment, names)
+    measured = _measured(experiment, stages)
     made_from = {
         "config": experiment.config.eval.model_dump(),
         "stages": [stage.as_input() for stage in (data, *stages)],
+        "geometry": {model: stage.as_input() for model, stage in measured.items()},
     }
     if not experiment.force and _up_to_date(experiment, made_from):
         experiment.reporter.up_to_date("eval")
@@ -94,6 +101,8 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
         "differences": list(_differences(stages, rows)),
         "reliability": [row.identity | _bins(scores) for row in rows for scores in row.scores],
         **details,
+        "gradients": [row for stage in stages for row in _gradients(stage, data, corpora["train"])],
+        "geometry": [_geometry(model, stage) for model, stage in measured.items()],
     }
     (experiment.folder / INDEX).unlink(missing_ok=True)
     for name in DERIVED:
@@ -204,6 +213,44 @@ def _bins(scores: Scores) -> dict[str, Any]:
         for low, high, (n, confidence, correct) in zip(edges[:-1], edges[1:], scores.bins, strict=True)
     ]
     return {"unit": scores.unit, "bins": rows}
+
+
+def _gradients(stage: run.Stage, data: run.Stage, train: Corpus) -> Iterable[dict[str, Any]]:
+    """How much of the gradient of each epoch came from wrong tags, for a stage whose training was recorded."""
+    on_these_tags = stage.made_from["inputs"]["data"]["sha256"] == data.sha256
+    if train.gold is None or not on_these_tags or training_record.FILE not in stage.made_from["outputs"]:
+        return
+    path = stage.path(training_record.FILE)
+    record = TrainingRecord.load(path).check(train, str(path))
+    for epoch, seen in enumerate(zip(record.tag_probabilities, record.gradient_weights, strict=True), start=1):
+        if found := summarise(*seen, train.tags != train.gold):
+            yield {"stage": stage.name, "epoch": epoch, **found}
+
+
+def _measured(experiment: Experiment, stages: Sequence[run.Stage]) -> dict[str, run.Stage]:
+    """What `--geometry` sealed of these stages, as they are now, by the stage's name."""
+    current = {stage.name: stage.as_input() for stage in stages}
+    found = {}
+    for stage in run.stages(experiment.folder):
+        model = stage.made_from["inputs"].get("teacher", {})
+        if stage.kind == "geometry" and model["folder"] in current:
+            if model == current[model["folder"]]:
+                found[model["folder"]] = stage
+            else:
+                experiment.reporter.say(
+                    f"{stage.name}: left out, {model['folder']} was made again since; measure it with "
+                    f"`pipeline eval --run {experiment.folder} --geometry`"
+                )
+    return {name: found[name] for name in current if name in found}
+
+
+def _geometry(model: str, stage: run.Stage) -> dict[str, Any]:
+    """The measured numbers of a model, and as many points of each class as the report draws."""
+    numbers: dict[str, Any] = json.loads(stage.path("geometry.json").read_text(encoding="utf-8"))
+    tensors = load_file(stage.path("geometry.safetensors"))
+    rounded, classes = tensors["points"].astype(np.float64).round(4), tensors["labels"]
+    points = [rounded[classes == k][:POINTS].tolist() for k in dict.fromkeys(classes.tolist())]
+    return {"stage": model, **numbers, "points": points, "templates": tensors["templates"].tolist()}
 
 
 def _up_to_date(experiment: Experiment, made_from: dict[str, Any]) -> bool:

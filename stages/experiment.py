@@ -23,7 +23,7 @@ from pipeline.console import Reporter
 from pipeline.corpus import SPLITS, Corpus
 from pipeline.errors import PipelineError
 
-DATA = "data"
+DATA, AUDIT, CORRECTED = "data", "audit", "corrected"
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "safetensors", "tokenizers", "numpy")
 
 

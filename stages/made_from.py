@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Distill, Teach, Training
+from pipeline.config_tables import Distill, Teach, Training
 from pipeline.encoder_files import encoder_identity
 from stages.experiment import DATA, Experiment
 

@@ -8,8 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import NAME, Config, Training
+from pipeline.config import Config
 from pipeline.config_file import DEFAULT, dumps, experiment_name, load
+from pipeline.config_tables import NAME, Training
 from pipeline.console import Reporter
 from pipeline.errors import PipelineError
 from pipeline.files import write_text
@@ -56,3 +57,11 @@ def remember(experiment: Experiment, name: str, command: str, settings: Training
     differing = {key: value for key, value in settings.model_dump(exclude_none=True).items() if value != table[key]}
     stages = {**tree.get("stages", {}), name: {"command": command, **differing}}
     write_text(own, dumps(Config.model_validate({**tree, "stages": stages})))
+
+
+def remember_table(experiment: Experiment, table: str) -> None:
+    """Write a table that flags have changed into the run's config, so that the same command needs them no more."""
+    own = experiment.folder / "config.toml"
+    tree = load(str(own)).model_dump(exclude_unset=True)
+    settings = getattr(experiment.config, table).model_dump()
+    write_text(own, dumps(Config.model_validate({**tree, table: settings})))

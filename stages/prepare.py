@@ -2,8 +2,8 @@
 
     pipeline prepare [--noise uniform --rate 0.4]
 
-Reads the embedded corpus, CoNLL files, or a data set; writes `data/`: one JSON Lines file per split, the label set, and
-a report of counts and noise.
+Reads the embedded corpus, CoNLL files, JSON Lines, or a data set; writes `data/`: one JSON Lines file per split, the
+label set, and a report of counts and noise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import noise, run, sources
-from pipeline.config import Prepare
+from pipeline.config_tables import Prepare
 from pipeline.corpus import SPLITS, Corpus, Sentence, label_set
 from pipeline.entities import entity_spans, entity_types, match_counts, precision_recall_f1
 from pipeline.files import write_json
@@ -89,11 +89,13 @@ def _load(settings: Prepare, revision: str | None) -> dict[str, list[Sentence]]:
 
         sizes = settings.embedded
         return embedded.generate(seed=sizes.seed, train=sizes.train, dev=sizes.dev, test=sizes.test)
-    splits = (
-        sources.load_files(**_file_paths(settings), **settings.files.model_dump(include=COLUMNS))  # type: ignore[arg-type]
-        if settings.source == "files"
-        else sources.load_hub(**settings.hub.model_dump(exclude={"revision"}), revision=revision)
-    )
+    if settings.source == "files":
+        columns = settings.files.model_dump(include=COLUMNS)
+        splits = sources.load_files(**_file_paths(settings), **columns)  # type: ignore[arg-type]
+    elif settings.source == "jsonl":
+        splits = sources.load_jsonl(Path(settings.jsonl.folder))
+    else:
+        splits = sources.load_hub(**settings.hub.model_dump(exclude={"revision"}), revision=revision)
     given = {split for split in SPLITS if settings.noise.kind == "file" and split != "test"}
     if settings.dev == "clean":
         given.discard("dev")
@@ -136,6 +138,9 @@ def _inputs(settings: Prepare) -> dict[str, Any]:
     """What pins the source: nothing for the embedded corpus, contents of files, the revision of a data set."""
     if settings.source == "files":
         return {key: sources.file_identity(path) for key, path in _file_paths(settings).items() if path}
+    if settings.source == "jsonl":
+        paths = sources.jsonl_paths(Path(settings.jsonl.folder))
+        return {split: sources.file_identity(path) for split, path in paths.items()}
     if settings.source == "hub":
         return {
             "dataset": sources.hub_identity(
@@ -147,7 +152,7 @@ def _inputs(settings: Prepare) -> dict[str, Any]:
 
 def _settings_record(settings: Prepare) -> dict[str, Any]:
     """The settings that matter for this source, without folders: where files lie is not part of what they are."""
-    record = settings.model_dump(exclude={"embedded", "files", "hub"} - {settings.source})
+    record = settings.model_dump(exclude={"jsonl"} | {"embedded", "files", "hub"} - {settings.source})
     if settings.source == "files":
         record["files"] = settings.files.model_dump(include=COLUMNS)
     if settings.source == "hub":

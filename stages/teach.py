@@ -2,8 +2,8 @@
 
     pipeline teach [--q 0.7 --smoothing 0.1]
 
-Reads `data/`; writes `teacher/`: the model as `save_pretrained` writes it, its training log, and its word logits on
-every split, which are all that later stages read.
+Reads `data/`; writes `teacher/`: the model as `save_pretrained` writes it, its training log, a record of what every
+training word did to it, and its word logits on every split, which are all that later stages learn from.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 import torch
 
-from pipeline import devices, encoders, run
-from pipeline.config import Teach
+from pipeline import devices, encoders, run, training_record
+from pipeline.config_tables import Teach
 from pipeline.encoding import encode, window_size
 from pipeline.losses import sgce
+from pipeline.recorder import Recorder
 from pipeline.targets import smooth_targets
 from pipeline.trainer import Progress, Words, fit
 from stages.experiment import DATA, Experiment, load_corpora, write_log
@@ -66,6 +67,7 @@ def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
         def word_loss(logits: torch.Tensor, signals: Mapping[str, torch.Tensor], _: Progress) -> torch.Tensor:
             return sgce(logits, signals["targets"], q=settings.q)
 
+        recorder = Recorder(corpora["train"], settings.epochs)
         with experiment.reporter.progress(f"{name}: training") as meter:
             log = fit(
                 classifier.model,
@@ -79,8 +81,10 @@ def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
                 bf16=bf16,
                 checkpoints=folder / "checkpoints",
                 on_progress=meter.update,
+                recorder=recorder,
             )
         write_log(folder / "log.jsonl", log)
+        recorder.record.save(folder / training_record.FILE)
         made_with |= publish(folder, name, classifier, windows, corpora, device, experiment.reporter)
         made_with["precision"] = "bf16" if bf16 else "fp32"
     return experiment.sealed(name, "teach")

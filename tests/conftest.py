@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' tensors are too smal
 @pytest.fixture
 def tiny_classifier():
     """A two-layer BERT with random weights, no dropout, and a WordPiece tokenizer that splits most words."""
-    from pipeline.config import Scratch
+    from pipeline.config_tables import Scratch
     from pipeline.encoders import from_scratch
 
     words = ["Ann", "Lee", "flew", "from", "Rome", "to", "Oslo", "on", "Monday", ",", "said", "Reuters", "."]

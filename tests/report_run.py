@@ -111,6 +111,9 @@ def make_run(folder: Path, stages=tuple(STAGES), labels=LABELS) -> Path:
             files["confusion"].append(
                 {"stage": stage, "split": split, "labels": list(labels), "counts": counts.tolist()}
             )
+    teachers = [stage for stage in stages if STAGES[stage][1] == "teacher"]
+    files["gradients"] = [row for stage in teachers for row in gradients(stage)]
+    files["geometry"] = [geometry(stage, labels, rng) for stage in teachers]
     for name, rows in files.items():
         (folder / f"{name}.json").write_text(json.dumps(rows))
     for stage in ("data", *stages):
@@ -120,6 +123,36 @@ def make_run(folder: Path, stages=tuple(STAGES), labels=LABELS) -> Path:
     )
     (folder / "data" / "report.json").write_text(json.dumps(data_report(labels)))
     return folder
+
+
+def gradients(stage):
+    """Three epochs of which ever more of the gradient comes from wrong tags."""
+    edges = np.logspace(-4, 0, 33).tolist()
+    for epoch in (1, 2, 3):
+        sides = {
+            side: {"n": 320, "weight": 0.2, "tag_probability": 0.5, "quantiles": [0.1] * 5, "histogram": counts}
+            for side, counts in (("clean", [10] * 32), ("flipped", [0] * 31 + [320]))
+        }
+        shares = {"words_share": 0.4, "weight_share": 0.3 + 0.1 * epoch, "cross_entropy_share": 0.9}
+        yield {"stage": stage, "epoch": epoch, **shares, **sides, "edges": edges}
+
+
+def geometry(stage, labels, rng):
+    """A hundred words of each of three classes, around the corners of a triangle."""
+    corners = 6 * np.array([[-1, -0.5], [1, -0.5], [0, 1]])
+    numbers = {"norm": 11.6, "spread": 9.3, "within": 65.2, "between": 21.4, "ratio": 3.05, "fisher": 0.25}
+    return {
+        "stage": stage,
+        "split": "dev",
+        "gold": True,
+        "n": 13_000,
+        **dict.fromkeys(("words", "balanced", "plane"), numbers),
+        "template_spread": 0.36,
+        "classes": list(labels[1:7:2]),
+        "per_class": {label: {"n": 100, "norm": 11.6, "spread": 9.3} for label in labels},
+        "points": [(corner + rng.normal(size=(100, 2))).round(4).tolist() for corner in corners],
+        "templates": (corners / 20).tolist(),
+    }
 
 
 def write_stage(folder, rng):

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config import RESERVED, Config, Distill, DistillStage, Scratch, Teach, TeachStage, merge
+from pipeline.config import RESERVED, Config, DistillStage, TeachStage, merge
+from pipeline.config_tables import Distill, Scratch, Teach
 from pipeline.errors import PipelineError
 
 

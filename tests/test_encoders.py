@@ -17,7 +17,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, proce
 from transformers import BertModel, PreTrainedTokenizerFast, RobertaTokenizer
 
 from pipeline import encoder_files
-from pipeline.config import Scratch
+from pipeline.config_tables import Scratch
 from pipeline.encoder_files import encoder_identity, find_encoder
 from pipeline.encoders import from_scratch, pretrained, start
 from pipeline.errors import PipelineError

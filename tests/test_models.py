@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import (
     AlbertConfig,
+    AutoModel,
     AutoModelForTokenClassification,
     AutoTokenizer,
     BertConfig,
@@ -19,7 +20,7 @@ from transformers import (
 
 from pipeline import models
 from pipeline.errors import PipelineError
-from pipeline.models import Classifier, choose_layers, keep_layers, n_layers
+from pipeline.models import Classifier, choose_layers, head, keep_layers, n_layers
 
 LABELS = ["O", "B-PER", "I-PER"]
 SHARED = {
@@ -216,3 +217,18 @@ def test_nothing_saved_is_a_pickle(tiny_classifier, tmp_path):
             json.loads(path.read_text(encoding="utf-8"))
         else:
             assert path.read_bytes()[8:9] == b"{", f"{name} begins like no safetensors file"
+
+
+# --- the head
+
+
+def test_the_head_turns_what_it_reads_into_the_scores(teacher):
+    read = []
+    head(teacher).register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    scores = logits(teacher)
+    torch.testing.assert_close(read[0] @ head(teacher).weight.T + head(teacher).bias, scores)
+
+
+def test_a_model_without_a_head():
+    with pytest.raises(PipelineError, match=r"^BertModel: expected a linear layer of 3 labels .*, found Linear"):
+        head(AutoModel.from_config(CONFIGS["BERT"]))

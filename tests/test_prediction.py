@@ -5,7 +5,8 @@ import torch
 from pipeline import prediction
 from pipeline.corpus import Sentence
 from pipeline.encoding import encode
-from pipeline.prediction import predict_word_logits
+from pipeline.models import head
+from pipeline.prediction import predict_hidden_states, predict_word_logits
 
 WORDS = ["Ann", "Lee", "flew", "from", "Rome", "to", "Oslo", "on", "Monday", "\u200b", "Reuters", "."]
 
@@ -86,3 +87,43 @@ def test_progress_counts_words(tiny_classifier, sentences):
 def test_a_split_without_words(tiny_classifier):
     with pytest.raises(ValueError, match="at least one word"):
         predict(tiny_classifier, [])
+
+
+def hidden_states(classifier, windows, on_progress=None):
+    return predict_hidden_states(classifier.model, head(classifier.model), windows, classifier.padding, on_progress)
+
+
+def test_hidden_states_are_what_the_head_reads(tiny_classifier, sentences):
+    windows = encode(sentences, tiny_classifier.tokenizer, 32)
+    found, last = hidden_states(tiny_classifier, windows), head(tiny_classifier.model)
+    assert found.dtype == np.float32
+    assert found.shape == (sum(len(s.words) for s in sentences), 16)
+    logits = found @ last.weight.detach().numpy().T + last.bias.detach().numpy()
+    np.testing.assert_allclose(logits, predict(tiny_classifier, windows), atol=1e-5)
+
+
+def test_hidden_states_are_the_last_layers_first_pieces(tiny_classifier, sentences):
+    """As the library gives them, for one sentence at a time."""
+    tiny_classifier.model.eval()
+    found = hidden_states(tiny_classifier, encode(sentences, tiny_classifier.tokenizer, 512))
+    row = 0
+    for sentence in sentences[:10]:
+        words = [word.replace("\u200b", "[UNK]") for word in sentence.words]
+        encoded = tiny_classifier.tokenizer(words, is_split_into_words=True, return_tensors="pt")
+        with torch.no_grad():
+            states = tiny_classifier.model(**encoded, output_hidden_states=True).hidden_states[-1][0].numpy()
+        for k in range(len(words)):
+            np.testing.assert_allclose(found[row], states[encoded.word_ids().index(k)], atol=1e-5)
+            row += 1
+
+
+def test_no_hook_stays_on_the_head(tiny_classifier, sentences):
+    windows = encode(sentences, tiny_classifier.tokenizer, 64)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    hidden_states(tiny_classifier, windows)
+    with pytest.raises(KeyboardInterrupt):
+        hidden_states(tiny_classifier, windows, stop)
+    assert not head(tiny_classifier.model)._forward_pre_hooks

@@ -411,6 +411,9 @@ def test_the_command_that_makes_a_stage_again(tmp_path):
     assert remake_command(make(folder, "data", DATA)) == f"pipeline prepare --run '{folder}' --force"
     command = shlex.split(remake_command(make(folder, "student-reverse", {**TEACHER, "kind": "distill"})))
     assert command == ["pipeline", "distill", "--run", str(folder), "--name", "student-reverse", "--force"]
+    audit, corrected = (make(folder, name, {**DATA, "kind": name}) for name in ("audit", "correct"))
+    assert remake_command(audit) == f"pipeline audit --run '{folder}' --force"
+    assert remake_command(corrected) == f"pipeline audit --apply --run '{folder}' --force"
 
 
 BROKEN = [

@@ -7,7 +7,7 @@ import pytest
 from pipeline import sources
 from pipeline.corpus import Corpus, Sentence
 from pipeline.errors import PipelineError
-from pipeline.sources import describe, file_identity, hub_identity, load_files, load_hub
+from pipeline.sources import describe, file_identity, hub_identity, jsonl_paths, load_files, load_hub, load_jsonl
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -167,6 +167,66 @@ def test_a_hub_name_goes_to_the_hub(monkeypatch):
     assert (name, configuration, revision) == ("o/n", "en", "main")
     assert dict(splits) == {"train": "train", "dev": "validation", "test": "test"}
     assert list(columns) == ["tokens", "ner_tags", "clean"]
+
+
+# --- JSON Lines -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """A folder whose splits hold these rows; `train` may differ."""
+
+    def write(*rows, train=None):
+        for split in ("train", "dev", "test"):
+            chosen = train if train is not None and split == "train" else rows
+            text = "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in chosen)
+            (tmp_path / f"{split}.jsonl").write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+ROW = {"words": ["a", "b"], "tags": ["B-X", "O"], "gold": ["O", "O"], "document": 0}
+
+
+def test_a_saved_corpus_is_read_as_it_was(tmp_path):
+    gold = [Sentence(("a\u2028", "b"), ("B-X", "O"), ("O", "O"), 0), Sentence(("c",), ("I-X",), ("B-X",), 1)]
+    plain = [Sentence(s.words, s.tags, None, s.document) for s in gold]
+    for split, sentences in (("train", plain), ("dev", gold), ("test", gold)):
+        Corpus(("O", "B-X", "I-X"), sentences).save(tmp_path / f"{split}.jsonl")
+    assert load_jsonl(tmp_path) == {"train": plain, "dev": gold, "test": gold}
+
+
+def test_other_keys_are_not_read_and_documents_are_counted(lines):
+    rows = [{"words": ["a"], "tags": ["O"], "document": d, "id": 7} for d in (4, 4, 9)]
+    assert [s.document for s in load_jsonl(lines(*rows))["test"]] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("{", "train.jsonl:2: expected JSON, found"),
+        ("[]", "train.jsonl:2: expected a JSON object for a sentence"),
+        ({**ROW, "words": "a b"}, "train.jsonl:2, words: expected a list of words, found 'a b'"),
+        ({**ROW, "tags": ["O"]}, "train.jsonl:2, tags: expected a list of 2 tags, one per word, found 1"),
+        ({**ROW, "tags": ["O", "S-X"]}, "train.jsonl:2, tags: expected tags such as O or B-PER (scheme = 'iob2')"),
+        ({**ROW, "tags": ["O", 1]}, "train.jsonl:2, tags: expected tags that have names, found the integer 1"),
+        ({k: v for k, v in ROW.items() if k != "gold"}, "train.jsonl:2, gold: expected a list of 2 tags, one per word"),
+    ],
+)
+def test_a_line_that_is_no_sentence_of_ours(lines, row, expected):
+    assert expected in complaint(load_jsonl, lines(ROW, train=[ROW, row]))
+
+
+def test_a_folder_that_is_not_whole(lines, tmp_path):
+    assert complaint(load_jsonl, lines(ROW, train=[])) == (
+        f"{tmp_path}/train.jsonl: expected sentences, found none; name another folder"
+    )
+    jsonl_paths(tmp_path)["dev"].unlink()
+    (tmp_path / "train.jsonl").write_text(json.dumps(ROW))
+    assert complaint(load_jsonl, tmp_path) == (
+        f"dev: expected a JSON Lines file, found none at {tmp_path}/dev.jsonl; correct the folder"
+    )
 
 
 # --- description ------------------------------------------------------------------------------------------------------

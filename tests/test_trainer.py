@@ -12,7 +12,7 @@ import torch
 from transformers import TrainingArguments
 
 from pipeline import trainer
-from pipeline.config import Scratch, Training
+from pipeline.config_tables import Scratch, Training
 from pipeline.corpus import Sentence
 from pipeline.encoders import from_scratch
 from pipeline.encoding import encode
@@ -57,7 +57,8 @@ def settings(**keys):
 
 def run(start, train, folder, *, word_loss=cross_entropy, on_progress=lambda *_: None, bf16=False, **keys):
     """Fit a model; `keys` are those of the config, dev and dev_loss."""
-    dev, dev_loss = keys.pop("dev", train), keys.pop("dev_loss", None)
+    dev, dev_loss, recorder = keys.pop("dev", train), keys.pop("dev_loss", None), keys.pop("recorder", None)
+    device = keys.pop("device", "cpu")
     return fit(
         start.model,
         train,
@@ -67,10 +68,11 @@ def run(start, train, folder, *, word_loss=cross_entropy, on_progress=lambda *_:
         settings=settings(**keys),
         padding=start.padding,
         seed=0,
-        device="cpu",
+        device=device,
         bf16=bf16,
         checkpoints=folder / "checkpoints",
         on_progress=on_progress,
+        recorder=recorder,
     )
 
 

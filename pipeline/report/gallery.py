@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from pipeline.report import figures, panels
+from pipeline.report import figures, geometry_figures, gradient_figures, panels
 from pipeline.report import formatting as f
 from pipeline.report.panels import Panel
 from pipeline.report.reading import Run
@@ -20,6 +20,9 @@ KEYS = {  # the page shows these with swatches
     "reliability": "Blue: accuracy. Red: gap to mean confidence. Below: share of all, log scale; dotted, mean "
     "confidence; solid, accuracy.",
     "losses": "Grey: training. Blue: dev.",
+    "gradient": "Red line: gradient on wrong tags; dotted: under cross-entropy; dashed: words. "
+    "Below, weights: blue right, red wrong.",
+    "geometry": "A dot is a word; the bar is as long in every panel as its number says.",
 }
 
 
@@ -95,6 +98,46 @@ class Gallery:
             drawn.append(Panel(stage, note, alt, figures.curves(log), (2.35, 1.75)))
         note = "Every panel has its own scale: losses of different q, and divergences, are not comparable in height."
         return self._plate("losses", "losses", "Loss against optimiser steps", drawn, note)
+
+    def gradients(self) -> Plate | None:
+        """Where the gradient of every recorded training went, epoch by epoch."""
+        drawn = []
+        for stage in self.run.stages:
+            epochs = [r for r in self.run.gradients if r["stage"] == stage]
+            if not epochs:
+                continue
+            first, last = (f.percent(epochs[i].get("weight_share")) for i in (0, -1))
+            words = f.percent(epochs[-1].get("words_share"))
+            note = f"{first} to {last} % on wrong tags" if epochs[-1]["flipped"] else "no tag is wrong"
+            alt = (
+                f"Gradient of {stage}: {first} percent of it came from the {words} percent of words with a wrong tag "
+                f"in epoch {epochs[0]['epoch']}, {last} percent in epoch {epochs[-1]['epoch']}."
+            )
+            drawn.append(Panel(stage, note, alt, gradient_figures.gradient(epochs), gradient_figures.SIZE))
+        caption = "Share of the gradient that comes from wrong tags, and gradient weight of words"
+        note = (
+            "A word’s weight is how hard its loss pushes at its logits: p^q · (1 − p) for GCE, with p the probability "
+            "of its tag as training went by. Below: how many of the right and of the wrong tags have which weight."
+        )
+        return self._plate("gradients", "gradient", caption, drawn, note)
+
+    def geometry(self) -> Plate | None:
+        """Three classes of every measured model in the plane through their templates."""
+        known = {r["stage"]: r for r in self.run.geometry}
+        records = [known[stage] for stage in self.run.stages if stage in known]
+        if not records:
+            return None
+        drawn = []
+        for record, window in zip(records, geometry_figures.windows(records), strict=True):
+            ratio = f.three(record["plane"].get("ratio"))
+            note = f"within / between {ratio}"
+            names = ", ".join(record["classes"])
+            alt = f"Words of {names} in the plane through their templates in {record['stage']}: {note}."
+            draw = geometry_figures.projection(record, window)
+            drawn.append(Panel(record["stage"], note, alt, draw, geometry_figures.SIZE))
+        caption = f"Three classes on {records[0]['split']}, last hidden layer"
+        note = "Projected on the plane through the three classes’ rows of the head’s weight; one scale for all panels."
+        return self._plate("geometry", "geometry", caption, drawn, note)
 
     def matrices(self, name: str, caption: str, drawn: Sequence[tuple[str, Table]]) -> None:
         """The PNG of matrices that the page shows as tables."""

@@ -7,17 +7,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from pipeline.files import write_text
 from pipeline.report import formatting as f
 from pipeline.report import panels, tables
 from pipeline.report.gallery import Gallery, Plate
 from pipeline.report.reading import Run
 from pipeline.report.summary import caveats, summary
-
-HERE = Path(__file__).parent
+from pipeline.report.templates import render
 
 
 def write_report(run_folder: Path) -> Path:
@@ -39,16 +35,7 @@ def write_report(run_folder: Path) -> Path:
     gallery = Gallery(run)
     with panels.style():
         content = _content(run, gallery)
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
-    page = environment.get_template("template.html.j2").render(run=run, style=style, **content)
+    page = render("template.html.j2", run=run, **content)
     folder = run_folder / "figures"
     folder.mkdir(exist_ok=True)
     for name, image in gallery.files.items():
@@ -91,6 +78,9 @@ def _content(run: Run, gallery: Gallery) -> dict[str, Any]:
             if (plates := _plates(gallery, wanted))
         ],
         "losses": gallery.losses(),
+        "gradients": gallery.gradients(),
+        "geometry": gallery.geometry(),
+        "geometry_numbers": tables.geometry(run),
         "noise": _noise(run, gallery),
         "confusions": [table for _, table in confusions],
         "types": tables.type_scores(run),

@@ -24,6 +24,8 @@ class Run:
         per_type: precision, recall and F1 per entity type.
         reliability: bins of confidence.
         confusion: counts of gold × predicted label.
+        gradients: how much of the gradient came from wrong tags, per teacher and epoch.
+        geometry: the measured representations of every model for which they were asked.
         data: the data report, empty where there is none.
         manifests: the `stage.json` of the data and of every stage that has one.
         logs: the training log of every stage that has one.
@@ -36,6 +38,8 @@ class Run:
     per_type: list[Record]
     reliability: list[Record]
     confusion: list[Record]
+    gradients: list[Record]
+    geometry: list[Record]
     data: Record
     manifests: dict[str, Record]
     logs: dict[str, list[Record]]
@@ -79,7 +83,7 @@ class Run:
             raise PipelineError(f"expected {folder / 'metrics.json'}, found no such file; run `pipeline eval` first")
         lists = {
             name: _read(folder / f"{name}.json", list)
-            for name in ("metrics", "differences", "per_type", "reliability", "confusion")
+            for name in ("metrics", "differences", "per_type", "reliability", "confusion", "gradients", "geometry")
         }
         stages = dict.fromkeys(record["stage"] for record in lists["metrics"])
         manifests = {stage: _read(folder / stage / "stage.json", dict) for stage in ("data", *stages)}

@@ -186,6 +186,28 @@ def matrix(
     return Table(caption, corner, labels, rows, matrix=True)
 
 
+def geometry(run: Run) -> Table:
+    """How large and how tight the representations of the measured models are."""
+    known = {r["stage"]: r for r in run.geometry}
+    rows = []
+    for stage in [stage for stage in run.stages if stage in known]:
+        record = known[stage]
+        words, balanced, plane = (record[part] for part in ("words", "balanced", "plane"))
+        numbers = [words["norm"], words["spread"], record["template_spread"], words["within"], words["between"]]
+        numbers += [part["ratio"] for part in (words, balanced, plane)]
+        cells = [Cell(f.MISSING if number is None else f.two(number)) for number in numbers]
+        rows.append(Row(stage, cells, f.settings(run.settings(stage)), mark=run.role(stage)))
+    split = next((known[stage]["split"] for stage in run.stages if stage in known), "")
+    caption = (
+        f"The last hidden layer on {split}. Length and spread (root mean square distance from the mean) of the states, "
+        "spread of the head’s weight rows; scatter within and between classes; and the ratio of the two, smaller where "
+        "classes are tighter: over all words, with every class counting alike, and in the plane that is drawn."
+    )
+    columns = ["Length", "Spread", "Head spread", "Within", "Between", "All words", "Classes alike", "Drawn plane"]
+    groups = [("Size", 3), ("Scatter", 2), ("Within / between", 3)]
+    return Table(caption, "Stage", columns, rows, groups)
+
+
 def splits(run: Run) -> Table:
     """How large each split is and what it holds."""
     parts: dict[str, Record] = run.data.get("splits", {})

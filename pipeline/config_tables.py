@@ -1,0 +1,221 @@
+"""The tables of an experiment: one per stage, every key a documented field with its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+Name = Annotated[str, Field(pattern=f"^{NAME}$", max_length=80)]
+Kl = Literal["forward", "reverse", "alternating", "jeffreys", "jensen-shannon", "adaptive"]
+Split = Literal["train", "dev", "test"]
+
+RAMP = (1 / 3, 8 / 15)  # cross-entropy for a third of the steps, then a fifth of them to the last q
+
+
+class Table(BaseModel):
+    """A TOML table whose unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Embedded(Table):
+    """The generated newswire corpus: sentences per split, and its own seed (independent of the experiment's)."""
+
+    train: PositiveInt = 4000
+    dev: PositiveInt = 800
+    test: PositiveInt = 1200
+    seed: int = 0
+
+
+class Files(Table):
+    """CoNLL column files. Paths are relative to `folder`, which is relative to the working directory."""
+
+    folder: str = "."
+    train: str = "train.txt"
+    dev: str = "valid.txt"
+    test: str = "test.txt"
+    train_gold: str | None = None
+    dev_gold: str | None = None
+    test_gold: str | None = None
+    word_column: int = 0
+    tag_column: int = -1
+    gold_column: int | None = None
+    scheme: Literal["auto", "iob1", "iob2", "bioes"] = "auto"
+
+
+class Hub(Table):
+    """A data set for the `datasets` library: a hub name, a `save_to_disk` folder, or a folder of .parquet/.jsonl."""
+
+    dataset: str = "lhoestq/conll2003"
+    configuration: str | None = None
+    revision: str | None = None
+    words: str = "tokens"
+    tags: str = "ner_tags"
+    gold: str | None = None
+    document: str | None = None
+    splits: dict[Split, str] = {"train": "train", "dev": "validation", "test": "test"}
+    label_names: list[str] | None = None
+    scheme: Literal["auto", "iob1", "iob2", "bioes"] = "auto"
+
+
+class Jsonl(Table):
+    """A folder of train.jsonl, dev.jsonl and test.jsonl, as `pipeline prepare` and `audit --apply` write them."""
+
+    folder: str = "."
+
+
+class Noise(Table):
+    """Label noise (see `pipeline.noise`). `file` means that the source's tags are noisy already."""
+
+    kind: Literal["none", "uniform", "within-entities", "pair", "span", "file"] = "none"
+    rate: Fraction = 0.0
+    matrix: list[list[Fraction]] | None = None
+
+
+class Prepare(Table):
+    """What `pipeline prepare` freezes."""
+
+    source: Literal["embedded", "files", "hub", "jsonl"] = "embedded"
+    embedded: Embedded = Embedded()
+    files: Files = Files()
+    hub: Hub = Hub()
+    jsonl: Jsonl = Jsonl()
+    noise: Noise = Noise()
+    dev: Literal["clean", "noisy"] = "clean"  # the tags that training may look at to choose a checkpoint
+    limit: PositiveInt | None = None  # keep the first so many sentences of every split
+
+
+class Scratch(Table):
+    """The encoder that is built when `encoder = "scratch"`: BERT's architecture, WordPiece from the training words."""
+
+    layers: PositiveInt = 4
+    hidden: PositiveInt = 128
+    heads: PositiveInt = 4
+    vocabulary: PositiveInt = 4000
+    dropout: Fraction = 0.1
+
+
+class Training(Table):
+    """How a model is fitted; shared by `teach` and `distill`."""
+
+    epochs: PositiveInt = 3
+    batch_size: PositiveInt = 32  # windows per optimiser step and process, before accumulation
+    gradient_accumulation: PositiveInt = 1
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    warmup: Fraction = 0.1  # share of the optimiser steps; linear decay to zero follows
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip: Annotated[float, Field(gt=0)] = 1.0  # largest gradient norm
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the hardware multiplies it, else fp32
+    keep: Literal["last", "best"] = "last"  # best: the epoch with the lowest loss on dev tags
+    window: Annotated[int, Field(ge=8)] = 256  # most pieces a model reads at once; longer sentences are split by words
+
+
+class Ramp(Table):
+    """A q that changes while training goes on: `from` until `start`, then in a straight line, `to` from `end` on.
+
+    `start` and `end` are shares of the optimiser steps.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    first: Fraction = Field(0.0, alias="from")
+    last: Fraction = Field(alias="to")
+    start: Fraction = RAMP[0]
+    end: Fraction = RAMP[1]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Ramp:
+        if self.start > self.end:
+            raise ValueError(f"expected start at or before end, found {self.start} and {self.end}")
+        return self
+
+
+def _kind_of_q(value: Any) -> str | None:
+    if isinstance(value, (Mapping, Ramp)):
+        return "ramp"
+    return "auto" if value == "auto" else None if isinstance(value, str) else "fixed"
+
+
+_Fixed, _Ramp = Annotated[Fraction, Tag("fixed")], Annotated[Ramp, Tag("ramp")]
+FixedOrRamp = Annotated[
+    _Fixed | _Ramp,
+    Discriminator(
+        _kind_of_q, custom_error_type="q", custom_error_message="expected a number or {from, to, start, end}"
+    ),
+]
+Q = Annotated[
+    _Fixed | _Ramp | Annotated[Literal["auto"], Tag("auto")],
+    Discriminator(
+        _kind_of_q, custom_error_type="q", custom_error_message="expected a number, auto, or {from, to, start, end}"
+    ),
+]
+
+
+class Probe(Table):
+    """What `pipeline probe` fits to estimate the noise: short cross-entropy teachers, each on all folds but one.
+
+    Encoder, learning rate and the rest are those of the `teach` table.
+    """
+
+    folds: Annotated[int, Field(ge=2)] = 2
+    epochs: PositiveInt = 1
+
+
+class Teach(Training):
+    """What `pipeline teach` fits: the encoder and the smooth generalized cross-entropy SGCE(q, smoothing)."""
+
+    encoder: str = "scratch"  # scratch, minilm-l6, a local folder, or a hub name
+    scratch: Scratch = Scratch()
+    q: Q = 0.0  # a number; {from, to, start, end}: a ramp; auto: a ramp to the q that the estimated noise asks for
+    smoothing: Fraction = 0.0
+    neighbour: Fraction = 0.0  # the share of the smoothing that goes to the tags of the adjacent words
+    logit_bias: float = 0.0  # added to the tag's logit in the loss, so that a large q learns from the start
+    # Forward-corrected cross-entropy instead, by the noise's transition matrix as the probe estimates it, or as it is.
+    correction: Literal["none", "estimated", "known"] = "none"
+
+    @model_validator(mode="after")
+    def _one_loss(self) -> Teach:
+        others = ("smoothing", "neighbour", "logit_bias")
+        if self.correction != "none" and (self.q != 0.0 or any(getattr(self, name) for name in others)):
+            raise ValueError(
+                f"correction = {self.correction!r} corrects plain cross-entropy: set q, {', '.join(others)} to 0"
+            )
+        return self
+
+
+class Distill(Training):
+    """What `pipeline distill` fits: (1 - alpha) * divergence from the teacher + alpha * SGCE on the noisy tags."""
+
+    teacher: Name = "teacher"
+    control: bool = False  # the same student without a teacher: alpha = 1, starting where the teacher started
+    kl: Kl = "forward"
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    alpha: Fraction = 0.0
+    beta: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the teacher's share in jensen-shannon
+    alternate: Literal["step", "epoch"] = "step"
+    period: PositiveInt = 1  # optimiser steps (or epochs) before alternating KL turns
+    layers: PositiveInt | list[int] = 2  # how many of the teacher's layers, evenly spaced, or which
+    encoder: str | None = None  # another encoder, with its own tokenizer, instead of the teacher's layers
+    scratch: Scratch = Scratch()  # when that is "scratch"
+    q: FixedOrRamp | None = None  # of the SGCE part; default: the teacher's
+    smoothing: Fraction | None = None
+
+
+class Eval(Table):
+    """What `pipeline eval` computes."""
+
+    splits: Annotated[list[Split], Field(min_length=1)] = ["dev", "test"]
+    bins: PositiveInt = 10
+    resamples: PositiveInt = 1000
+
+
+class Audit(Table):
+    """What `pipeline audit` looks for: training tags that a model finds improbable."""
+
+    stage: Name = "teacher"  # whose word logits are asked: a model of the run, or the probe
+    threshold: Fraction = 0.5  # a tag is listed, and corrected by --apply, if it is wrong with a higher probability
+    show: PositiveInt = 200  # sentences on the page

@@ -1,0 +1,81 @@
+"""Which stages a command needs, and in what order: sealed ones are taken as they are, missing ones are made.
+
+Stages never import each other; this is the one place that knows them all, apart from the command line. Each is imported
+when it has work to do, so that a run with nothing to do loads no torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pipeline.run import find
+from stages.experiment import DATA, Experiment
+
+
+def run_all(experiment: Experiment) -> None:
+    """Every stage of the config, and their evaluation."""
+    from stages.evaluate import evaluate
+
+    run_models(experiment)
+    evaluate(experiment)
+
+
+def run_models(experiment: Experiment) -> None:
+    """Every stage of the config up to evaluation."""
+    from pipeline.config import TeachStage
+    from stages.prepare import prepare
+
+    prepare(experiment)
+    for name, stage in experiment.config.stages.items():
+        make = teach_named if isinstance(stage, TeachStage) else distill_named
+        make(experiment, name)
+
+
+def teach_named(experiment: Experiment, name: str) -> None:
+    """Make the teacher of that name, or find it up to date."""
+    from stages.made_from import of_teacher
+
+    settings = experiment.config.teach_stage(name)
+    if experiment.up_to_date(name, of_teacher(experiment, settings)) is None:
+        from stages.teach import teach
+
+        teach(experiment, name, settings)
+
+
+def distill_named(experiment: Experiment, name: str) -> None:
+    """Make the student of that name, or find it up to date."""
+    from stages.made_from import of_student
+
+    settings = experiment.config.distill_stage(name)
+    if experiment.up_to_date(name, of_student(experiment, settings)) is None:
+        from stages.distill import distill
+
+        distill(experiment, name, settings)
+
+
+def ensure_data(experiment: Experiment) -> None:
+    """Make the data where there is none; `--force` is meant for what the command makes, not for this."""
+    from stages.prepare import prepare
+
+    if find(experiment.folder, DATA) is None:
+        prepare(dataclasses.replace(experiment, force=False))
+
+
+def ensure_teacher(experiment: Experiment, name: str) -> None:
+    """Make the teacher of that name where there is no such stage."""
+    if find(experiment.folder, name) is None:
+        teach_named(dataclasses.replace(experiment, force=False), name)
+
+
+def ensure_model(experiment: Experiment, name: str) -> None:
+    """Make the teacher or student of that name where there is none, if the config says how."""
+    if find(experiment.folder, name) is not None:
+        return
+    from pipeline.config import DistillStage
+
+    entry = experiment.config.stages.get(name)
+    if isinstance(entry, DistillStage):
+        ensure_teacher(experiment, experiment.config.distill_stage(name).teacher)
+        distill_named(dataclasses.replace(experiment, force=False), name)
+    elif entry is not None or name == "teacher":
+        ensure_teacher(experiment, name)
