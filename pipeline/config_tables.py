@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag, model_validator
 
+from pipeline.schedule import Schedule, constant
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 Name = Annotated[str, Field(pattern=f"^{NAME}$", max_length=80)]
 Kl = Literal["forward", "reverse", "alternating", "jeffreys", "jensen-shannon", "adaptive"]
 Split = Literal["train", "dev", "test"]
-
-RAMP = (1 / 3, 8 / 15)  # cross-entropy for a third of the steps, then a fifth of them to the last q
 
 
 class Table(BaseModel):
@@ -115,23 +115,31 @@ class Training(Table):
 
 
 class Ramp(Table):
-    """A q that changes while training goes on: `from` until `start`, then in a straight line, `to` from `end` on.
+    """A q that changes during training: `from` until `start`, then in a straight line to `peak`, reached at `end`.
 
-    `start` and `end` are shares of the optimiser steps.
+    At `fall` it goes to `to`, where it ends; without a peak it goes straight to `to` and stays. `start`, `end` and `fall`
+    are shares of the optimiser steps. The defaults are what `q = "auto"` uses.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     first: Fraction = Field(0.0, alias="from")
     last: Fraction = Field(alias="to")
-    start: Fraction = RAMP[0]
-    end: Fraction = RAMP[1]
+    start: Fraction = 0.1
+    end: Fraction = 0.3
+    peak: Fraction | None = None
+    fall: Fraction = 0.7
 
     @model_validator(mode="after")
     def _in_order(self) -> Ramp:
-        if self.start > self.end:
-            raise ValueError(f"expected start at or before end, found {self.start} and {self.end}")
+        self.schedule()
         return self
+
+    def schedule(self) -> Schedule:
+        """The same as a function of the step."""
+        peak = self.last if self.peak is None else self.peak
+        fall = max(self.fall, self.end) if self.peak is None else self.fall
+        return Schedule(self.first, self.last, self.start, self.end, peak, fall)
 
 
 def _kind_of_q(value: Any) -> str | None:
@@ -140,19 +148,25 @@ def _kind_of_q(value: Any) -> str | None:
     return "auto" if value == "auto" else None if isinstance(value, str) else "fixed"
 
 
-_Fixed, _Ramp = Annotated[Fraction, Tag("fixed")], Annotated[Ramp, Tag("ramp")]
 FixedOrRamp = Annotated[
-    _Fixed | _Ramp,
+    Annotated[Fraction, Tag("fixed")] | Annotated[Ramp, Tag("ramp")],
     Discriminator(
         _kind_of_q, custom_error_type="q", custom_error_message="expected a number or {from, to, start, end}"
     ),
 ]
 Q = Annotated[
-    _Fixed | _Ramp | Annotated[Literal["auto"], Tag("auto")],
+    Annotated[Fraction, Tag("fixed")] | Annotated[Ramp, Tag("ramp")] | Annotated[Literal["auto"], Tag("auto")],
     Discriminator(
         _kind_of_q, custom_error_type="q", custom_error_message="expected a number, auto, or {from, to, start, end}"
     ),
 ]
+
+
+def schedule(q: float | Ramp | Mapping[str, Any]) -> Schedule:
+    """How a resolved q, from a config or a manifest, goes through training."""
+    if isinstance(q, Mapping):
+        q = Ramp.model_validate(q)
+    return q.schedule() if isinstance(q, Ramp) else constant(q)
 
 
 class Probe(Table):
@@ -170,7 +184,7 @@ class Teach(Training):
 
     encoder: str = "scratch"  # scratch, minilm-l6, a local folder, or a hub name
     scratch: Scratch = Scratch()
-    q: Q = 0.0  # a number; {from, to, start, end}: a ramp; auto: a ramp to the q that the estimated noise asks for
+    q: Q = 0.0  # a number; {from, to, …}: see Ramp; auto: one that ends at the q which the estimated noise asks for
     smoothing: Fraction = 0.0
     neighbour: Fraction = 0.0  # the share of the smoothing that goes to the tags of the adjacent words
     logit_bias: float = 0.0  # added to the tag's logit in the loss, so that a large q learns from the start

@@ -7,16 +7,13 @@ when they are sealed; `pipeline run` holds every stage to the config.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pipeline.errors import PipelineError
 from stages.options import (
     ConfigArgument,
     ConfigOption,
@@ -33,6 +30,8 @@ from stages.options import (
     SeedOption,
     SetOption,
     SmoothingOption,
+    one_line_errors,
+    q_value,
 )
 
 # Threads that wait for each other by spinning lose ten times and more as soon as another process wants a core; a short
@@ -45,23 +44,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """A user's mistake becomes one line on standard error and exit status 1."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except PipelineError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(1) from error
-        except KeyboardInterrupt:
-            typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
-            raise typer.Exit(130) from None
-
-    return wrapped
 
 
 @app.command("run")
@@ -110,6 +92,30 @@ def prepare_command(
     experiment.reporter.next_command(f"pipeline teach --run {experiment.folder}")
 
 
+@app.command("probe")
+@one_line_errors
+def probe_command(
+    config: ConfigOption = None,
+    run: RunOption = None,
+    set_: SetOption = None,
+    seed: SeedOption = None,
+    limit: LimitOption = None,
+    device: DeviceOption = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Estimate the noise of the training tags, without clean labels."""
+    flags = {"seed": seed, "prepare.limit": limit, "device": device}
+    from stages.opening import open_experiment
+    from stages.order import ensure_data
+    from stages.probe import probe
+
+    experiment = open_experiment(config, run, set_, flags, force=force, quiet=quiet)
+    ensure_data(experiment)
+    probe(experiment)
+    experiment.reporter.next_command(f"pipeline teach --run {experiment.folder} --q auto")
+
+
 @app.command("teach")
 @one_line_errors
 def teach_command(
@@ -130,7 +136,13 @@ def teach_command(
 ) -> None:
     """Fit a teacher with the smooth generalized cross-entropy."""
     flags = {"seed": seed, "prepare.limit": limit, "device": device}
-    own = {"q": q, "smoothing": smoothing, "encoder": encoder, "epochs": epochs, "learning_rate": learning_rate}
+    own = {
+        "q": q_value(q),
+        "smoothing": smoothing,
+        "encoder": encoder,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+    }
     from stages.opening import open_experiment, remember
     from stages.order import ensure_data, teach_named
 

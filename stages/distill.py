@@ -16,13 +16,14 @@ from pathlib import Path
 
 import torch
 
-from pipeline import devices, encoder_files, encoders, models, run
+from pipeline import config_tables, devices, encoder_files, encoders, models, run
 from pipeline.config_tables import Distill, Scratch
 from pipeline.corpus import Corpus
 from pipeline.divergences import divergence
 from pipeline.encoding import encode, window_size
 from pipeline.errors import PipelineError
 from pipeline.losses import sgce
+from pipeline.schedule import Schedule, constant
 from pipeline.targets import smooth_targets
 from pipeline.trainer import Progress, WordLoss, Words, fit
 from pipeline.word_logits import WordLogits
@@ -54,7 +55,7 @@ def distill(experiment: Experiment, name: str, settings: Distill) -> run.Stage:
 
         # The signals: the teacher's word logits, and tags smoothed as the teacher saw them unless told otherwise.
         inherited = teacher.made_from["config"]
-        q = (inherited["q"] or 0.0) if settings.q is None else settings.q
+        q = config_tables.schedule(inherited["q"] or 0.0 if settings.q is None else settings.q)
         smoothing = (inherited["smoothing"] or 0.0) if settings.smoothing is None else settings.smoothing
         splits = {
             split: Words(
@@ -73,7 +74,7 @@ def distill(experiment: Experiment, name: str, settings: Distill) -> run.Stage:
                 splits["train"],
                 splits["dev"],
                 _objective(settings, q=q),
-                dev_loss=_objective(settings, q=q, both_turns=True),
+                dev_loss=_objective(settings, q=constant(q.last), both_turns=True),
                 settings=settings,
                 padding=student.padding,
                 seed=seed,
@@ -88,12 +89,12 @@ def distill(experiment: Experiment, name: str, settings: Distill) -> run.Stage:
     return experiment.sealed(name, "distill")
 
 
-def _objective(settings: Distill, *, q: float, both_turns: bool = False) -> WordLoss:
+def _objective(settings: Distill, *, q: Schedule, both_turns: bool = False) -> WordLoss:
     """(1 - alpha) * divergence(teacher, student) + alpha * SGCE(q) on the tags, per word.
 
     Args:
         settings: kl, temperature, alpha and the rest; a control has alpha = 1.
-        q: of the SGCE part.
+        q: of the SGCE part, as training goes on.
         both_turns: for alternating KL, the mean of its two turns instead of the one whose turn it is, so that the
             losses of different epochs on dev can be compared.
     """
@@ -107,7 +108,7 @@ def _objective(settings: Distill, *, q: float, both_turns: bool = False) -> Word
             turn = progress.epoch if settings.alternate == "epoch" else progress.step
             loss = loss + (1 - alpha) * difference(signals["teacher"], logits, step=turn)
         if alpha > 0:
-            loss = loss + alpha * sgce(logits, signals["targets"], q=q)
+            loss = loss + alpha * sgce(logits, signals["targets"], q=q.at(progress.step / max(progress.steps, 1)))
         return loss
 
     return word_loss

@@ -17,13 +17,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline import run
 from pipeline.config import Config
 from pipeline.console import Reporter
 from pipeline.corpus import SPLITS, Corpus
 from pipeline.errors import PipelineError
+from pipeline.noise_estimate import NoiseEstimate
 
 DATA, AUDIT, CORRECTED = "data", "audit", "corrected"
+PROBE = "probe"
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "safetensors", "tokenizers", "numpy")
 
 
@@ -95,6 +99,14 @@ def load_corpora(data: run.Stage) -> dict[str, Corpus]:
     """The splits of a prepared corpus, checked against its manifest."""
     labels = json.loads(data.path("labels.json").read_text(encoding="utf-8"))
     return {split: Corpus.load(data.path(f"{split}.jsonl"), labels) for split in SPLITS}
+
+
+def load_estimate(probe: run.Stage) -> NoiseEstimate:
+    """The noise as a sealed probe estimated it."""
+    found = json.loads(probe.path("estimate.json").read_text(encoding="utf-8"))
+    return NoiseEstimate(
+        np.array(found["transition"]), np.array(found["prior"]), found["accuracy"], np.array(found["anchors"])
+    )
 
 
 def write_log(path: Path, records: list[dict[str, float]]) -> None:

@@ -1,4 +1,4 @@
-"""What a teacher or a student is made from: the half of its manifest that decides whether it is up to date.
+"""What a probe, a teacher or a student is made from: the half of its manifest that decides whether it is up to date.
 
 Known from the config and the manifests of earlier stages alone, so that a run with nothing to do loads no torch.
 """
@@ -8,22 +8,62 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.config_tables import Distill, Teach, Training
+from pipeline import law
+from pipeline.config_tables import Distill, Ramp, Teach, Training
 from pipeline.encoder_files import encoder_identity
-from stages.experiment import DATA, Experiment
+from pipeline.noise_estimate import NoiseEstimate
+from stages.experiment import DATA, PROBE, Experiment, load_estimate
+
+
+def of_probe(experiment: Experiment) -> dict[str, Any]:
+    """Kind, config, seed and inputs of the probe: its own settings over those of the `teach` table."""
+    teach = experiment.config.teach
+    loss = {"q", "smoothing", "neighbour", "logit_bias", "correction"}
+    return {
+        "kind": "probe",
+        "config": {key: value for key, value in _record(teach).items() if key not in loss}
+        | experiment.config.probe.model_dump(),
+        "seed": experiment.config.seed,
+        "inputs": {
+            "data": experiment.sealed(DATA, "prepare").as_input(),
+            "encoder": encoder_identity(teach.encoder),
+        },
+    }
+
+
+def needs_probe(settings: Teach) -> bool:
+    """Whether a teacher is made from the estimated noise."""
+    return settings.q == "auto" or settings.correction == "estimated"
 
 
 def of_teacher(experiment: Experiment, settings: Teach) -> dict[str, Any]:
-    """Kind, config, seed and inputs of a teacher: the data and the encoder."""
+    """Kind, config, seed and inputs of a teacher: the data, the encoder, and the probe where its loss asks for it.
+
+    `q = "auto"` stands in the config as what it comes to: it rises to twice the calibrated q (1 at most), which makes
+    the model drop the noise, and ends at the calibrated q, which decides how sure it is.
+    """
+    config, probe = _record(settings), {}
+    if needs_probe(settings):
+        stage = experiment.sealed(PROBE, "probe")
+        probe = {"probe": stage.as_input()}
+        if settings.q == "auto":
+            config["q"] = _automatic(load_estimate(stage), settings.smoothing)
     return {
         "kind": "teach",
-        "config": _record(settings),
+        "config": config,
         "seed": experiment.config.seed,
         "inputs": {
             "data": experiment.sealed(DATA, "prepare").as_input(),
             "encoder": encoder_identity(settings.encoder),
+            **probe,
         },
     }
+
+
+def _automatic(estimate: NoiseEstimate, smoothing: float) -> float | dict[str, Any]:
+    q = round(law.calibrated_q(estimate.transition, estimate.prior, estimate.accuracy, smoothing), 3)
+    ramp: dict[str, Any] = Ramp.model_validate({"to": q, "peak": min(1.0, 2 * q)}).model_dump()
+    return ramp if q else q
 
 
 def of_student(experiment: Experiment, settings: Distill) -> dict[str, Any]:

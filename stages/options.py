@@ -1,12 +1,16 @@
-"""The flags that commands share, each described once."""
+"""The flags that commands share, each described once; and how a command tells a mistake."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from pipeline.errors import PipelineError
 
 
 class Device(StrEnum):
@@ -53,7 +57,35 @@ LimitOption = Annotated[int | None, typer.Option(help="Keep the first N sentence
 DeviceOption = Annotated[Device | None, typer.Option(help="Where to compute.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Make it again even if it is sealed.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but results and errors.")]
-QOption = Annotated[float | None, typer.Option(help="q of SGCE: 0 is cross-entropy, 1 is mean absolute error.")]
+QOption = Annotated[
+    str | None,
+    typer.Option(help="q of SGCE: 0 is cross-entropy, 1 is mean absolute error; auto: from the noise, estimated."),
+]
 SmoothingOption = Annotated[float | None, typer.Option(help="Label smoothing s, spread over all labels.")]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training words.")]
 LearningRateOption = Annotated[float | None, typer.Option(help="Largest learning rate.")]
+
+
+def q_value(text: str | None) -> float | str | None:
+    """What was typed after --q: a number, or a word for the config to judge."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """A user's mistake becomes one line on standard error and exit status 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except PipelineError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
+            raise typer.Exit(130) from None
+
+    return wrapped

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from pipeline.run import find
-from stages.experiment import DATA, Experiment
+from stages.experiment import DATA, PROBE, Experiment
 
 
 def run_all(experiment: Experiment) -> None:
@@ -33,9 +33,11 @@ def run_models(experiment: Experiment) -> None:
 
 def teach_named(experiment: Experiment, name: str) -> None:
     """Make the teacher of that name, or find it up to date."""
-    from stages.made_from import of_teacher
+    from stages.made_from import needs_probe, of_teacher
 
     settings = experiment.config.teach_stage(name)
+    if needs_probe(settings):
+        ensure_probe(experiment)
     if experiment.up_to_date(name, of_teacher(experiment, settings)) is None:
         from stages.teach import teach
 
@@ -61,6 +63,14 @@ def ensure_data(experiment: Experiment) -> None:
         prepare(dataclasses.replace(experiment, force=False))
 
 
+def ensure_probe(experiment: Experiment) -> None:
+    """Make the probe where there is none; teachers share it."""
+    if find(experiment.folder, PROBE) is None:
+        from stages.probe import probe
+
+        probe(dataclasses.replace(experiment, force=False))
+
+
 def ensure_teacher(experiment: Experiment, name: str) -> None:
     """Make the teacher of that name where there is no such stage."""
     if find(experiment.folder, name) is None:
@@ -70,6 +80,9 @@ def ensure_teacher(experiment: Experiment, name: str) -> None:
 def ensure_model(experiment: Experiment, name: str) -> None:
     """Make the teacher or student of that name where there is none, if the config says how."""
     if find(experiment.folder, name) is not None:
+        return
+    if name == PROBE:
+        ensure_probe(experiment)
         return
     from pipeline.config import DistillStage
 
