@@ -40,13 +40,15 @@ class Config(Table):
     distill: Distill = Distill()
     eval: Eval = Eval()
     audit: Audit = Audit()
-    stages: dict[Name, ModelStage] = {
-        "teacher": TeachStage(command="teach"),
-        "control": DistillStage(command="distill", control=True),
-        "student-forward": DistillStage(command="distill", kl="forward"),
-        "student-reverse": DistillStage(command="distill", kl="reverse"),
-        "student-alternating": DistillStage(command="distill", kl="alternating"),
-    }
+    stages: dict[Name, ModelStage] = Field(
+        default_factory=lambda: {
+            "teacher": TeachStage(command="teach"),
+            "control": DistillStage(command="distill", control=True),
+            "student-forward": DistillStage(command="distill", kl="forward"),
+            "student-reverse": DistillStage(command="distill", kl="reverse"),
+            "student-alternating": DistillStage(command="distill", kl="alternating"),
+        }
+    )
 
     @field_validator("stages")
     @classmethod

@@ -117,8 +117,8 @@ class Training(Table):
 class Ramp(Table):
     """A q that changes during training: `from` until `start`, then in a straight line to `peak`, reached at `end`.
 
-    At `fall` it goes to `to`, where it ends; without a peak it goes straight to `to` and stays. `start`, `end` and `fall`
-    are shares of the optimiser steps. The defaults are what `q = "auto"` uses.
+    At `fall` it goes to `to`, where it ends; without a peak it goes straight to `to` and stays. `start`, `end` and
+    `fall` are shares of the optimiser steps. The defaults are what `q = "auto"` uses.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)

@@ -1,14 +1,14 @@
 """The law of confidence: how sure a model will be, and how wrong about that, before it is trained.
 
-A model that is trained with SGCE(q, s) on tags with a known kind of noise, converges and memorises nothing, gives a word
-of gold label i the probabilities
+A model that is trained with SGCE(q, s) on tags with a known kind of noise, converges and memorises nothing, gives a
+word of gold label i the probabilities
 
     p_ik = w_ik**(1 / (1 - q)) / sum_j w_ij**(1 / (1 - q)),        w_ik = (1 - s) * T_ik + s / K,
 
 with K labels, T_ij the probability that a word of gold label i carries tag j, and w its tags' distribution as the loss
 sees them, noisy and smoothed. Derivation: minimise sum_k w_k * (1 - p_k**q) / q over the simplex. The Lagrangian's
-derivative, -w_k * p_k**(q - 1) + mu = 0, gives p_k proportional to w_k**(1 / (1 - q)), that is softmax(log w / (1 - q)):
-q acts as a temperature of 1 - q on what cross-entropy would have said. The objective is convex in p, so that is its
+derivative, -w_k * p_k**(q - 1) + mu = 0, gives p_k proportional to w_k**(1 / (1 - q)): softmax(log w / (1 - q)).
+So q acts as a temperature of 1 - q on what cross-entropy would have said. The objective is convex in p, so that is its
 minimum.
 
 So confidence is a function of (T, q, s) alone. Whether it is *right* also depends on how often the model is: q is
@@ -115,8 +115,8 @@ def expected_calibration_error(
 ) -> float:
     """The ECE that SGCE(q, s) drives a model to.
 
-    ECE = sum_i pi_i * |c_i - a|, with c_i = max_k p_ik the confidence on words of gold label i and a the accuracy, taken
-    to be the same for all of them. Under uniform noise every c_i is the same number and the sum is |c - a|.
+    ECE = sum_i pi_i * |c_i - a|, with c_i = max_k p_ik the confidence on words of gold label i and a the accuracy,
+    taken to be the same for all of them. Under uniform noise every c_i is the same number and the sum is |c - a|.
 
     Args:
         transition: T, shape (K, K).
@@ -157,7 +157,8 @@ def calibrated_q(transition: np.ndarray, prior: np.ndarray, accuracy: float, smo
         ValueError: as in `optimum`.
 
     Example:
-        >>> [round(calibrated_q(uniform_transition(n, 9), np.full(9, 1 / 9), 0.97), 2) for n in (0.0, 0.2, 0.4, 0.6, 0.8)]
+        >>> prior = np.full(9, 1 / 9)
+        >>> [round(calibrated_q(uniform_transition(n, 9), prior, 0.97), 2) for n in (0.0, 0.2, 0.4, 0.6, 0.8)]
         [0.0, 0.38, 0.55, 0.7, 0.88]
     """
     low, high = 0.0, HIGHEST_Q

@@ -102,7 +102,7 @@ def test_all_complaints_come_in_one_line(tmp_path):
     source = write(tmp_path, 'seed = -1\ncolour = "red"\n[teach]\nq = "high"\nepoch = 3\n')
     assert complaint(source, ["distill.alpha=3"]) == (
         f"{source}: seed: input should be greater than or equal to 0, found -1; "
-        "teach.q: input should be a valid number, found 'high'; "
+        "teach.q: expected a number, auto, or {from, to, start, end}, found 'high'; "
         "teach.epoch: unknown key; remove it or correct its spelling; "
         "distill.alpha: input should be less than or equal to 1, found 3; "
         "colour: unknown key; remove it or correct its spelling"

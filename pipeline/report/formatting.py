@@ -116,10 +116,19 @@ def loss_name(config: Mapping[str, Any]) -> str:
     >>> loss_name({"q": 0.0, "smoothing": 0.0}), loss_name({"q": 0.7, "smoothing": 0.1})
     ('CE', 'SGCE, q = .7, s = .1')
     """
-    q, smoothing, neighbour = (config.get(key) or 0.0 for key in ("q", "smoothing", "neighbour"))
+    if config.get("correction", "none") != "none":
+        return f"forward-corrected CE, T {config['correction']}"
+    q, smoothing, neighbour, bias = (config.get(key) or 0.0 for key in ("q", "smoothing", "neighbour", "logit_bias"))
     name = ("S" if smoothing and q else "") + ("GCE" if q else "CE")
-    parts = [("q", q), ("s", smoothing), ("r", neighbour)]
-    return ", ".join([name] + [f"{symbol} = {short(value)}" for symbol, value in parts if value])
+    shown = [("s", smoothing), ("r", neighbour), ("logit bias", bias)]
+    return ", ".join([name, *_schedule(q)] + [f"{symbol} = {short(value)}" for symbol, value in shown if value])
+
+
+def _schedule(q: float | Mapping[str, Any]) -> list[str]:
+    if not isinstance(q, Mapping):
+        return [f"q = {short(q)}"] if q else []
+    stops = [q["from"], q["to"]] if q.get("peak") is None else [q["from"], q["peak"], q["to"]]
+    return ["q = " + " → ".join(short(value) for value in stops)]
 
 
 def settings(config: Mapping[str, Any]) -> str:

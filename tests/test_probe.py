@@ -1,0 +1,77 @@
+"""`pipeline probe` and the teachers that read it, on a corpus of a few sentences."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from test_end_to_end import pipeline
+
+from pipeline import law
+from pipeline.corpus import Corpus, Sentence
+from stages.probe import folds
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "smoke"
+    pipeline("probe", "--config", "smoke", "--run", folder, "--set", "prepare.embedded.train=160")
+    return folder
+
+
+def manifest(folder, name):
+    return json.loads((folder / name / "stage.json").read_text())["made_from"]
+
+
+def test_every_training_word_is_predicted_and_the_noise_written_down(run):
+    estimate = json.loads((run / "probe" / "estimate.json").read_text())
+    words = sum(len(json.loads(line)["words"]) for line in (run / "data" / "train.jsonl").read_text().splitlines())
+    logits = load_file(run / "probe" / "logits" / "train.safetensors")["logits"]
+    assert logits.shape == (words, 9)
+    assert np.isfinite(logits).all()
+    assert np.allclose(np.sum(estimate["transition"], axis=1), 1)
+    assert 0 <= estimate["rate"] <= 1
+    assert "up to date" in pipeline("probe", "--run", run).output
+
+
+def test_a_teacher_ends_at_the_q_that_the_estimate_asks_for(run):
+    pipeline("teach", "--run", run, "--q", "auto", "--name", "automatic")
+    made = manifest(run, "automatic")
+    found = json.loads((run / "probe" / "estimate.json").read_text())
+    q = law.calibrated_q(np.array(found["transition"]), np.array(found["prior"]), found["accuracy"])
+    recorded = made["config"]["q"]
+    assert (recorded["to"] if isinstance(recorded, dict) else recorded) == pytest.approx(q, abs=1e-3)
+    assert made["inputs"]["probe"]["folder"] == "probe"
+    assert "up to date" in pipeline("teach", "--run", run, "--q", "auto", "--name", "automatic").output
+
+
+@pytest.mark.parametrize("which", ["estimated", "known"])
+def test_a_corrected_teacher_knows_the_noise(run, which):
+    pipeline("teach", "--run", run, "--name", which, "--set", f"stages.{which}.correction={which}", "--q", "0")
+    assert ("probe" in manifest(run, which)["inputs"]) == (which == "estimated")
+
+
+def test_a_ramp_reaches_teacher_control_and_report(run):
+    ramp = "{from=0.0, to=0.5, start=0.2, end=0.4, peak=0.9}"
+    pipeline("teach", "--run", run, "--set", f"teach.q={ramp}")
+    pipeline("distill", "--run", run, "--control")
+    pipeline("eval", "--run", run)
+    assert manifest(run, "teacher")["config"]["q"]["peak"] == 0.9
+    assert "q = 0 → .9 → .5" in (run / "report.html").read_text()
+
+
+def test_folds_keep_documents_whole_and_are_even():
+    sentences = [Sentence(("a",), ("O",), None, document) for document in np.repeat(np.arange(50), 3).tolist()]
+    fold = folds(Corpus(("O",), sentences), 2, seed=0)
+    assert all(len(set(part)) == 1 for part in np.split(fold, 50))
+    assert abs(int((fold == 0).sum()) - 75) <= 3
+
+
+def test_without_documents_sentences_are_dealt_out():
+    corpus = Corpus(("O",), [Sentence(("a",), ("O",)) for _ in range(10)])
+    assert sorted(folds(corpus, 2, seed=0).tolist()) == [0] * 5 + [1] * 5
+
+
+def test_a_correction_and_a_q_exclude_each_other(run):
+    result = pipeline("teach", "--run", run, "--q", "0.5", "--set", "stages.x.correction=known", "--name", "x", code=1)
+    assert "correction goes with plain cross-entropy" in result.output
