@@ -29,6 +29,16 @@ class DistillStage(Distill):
 ModelStage = Annotated[TeachStage | DistillStage, Field(discriminator="command")]
 
 
+def _usual_stages() -> dict[str, TeachStage | DistillStage]:
+    return {
+        "teacher": TeachStage(command="teach"),
+        "control": DistillStage(command="distill", control=True),
+        "student-forward": DistillStage(command="distill", kl="forward"),
+        "student-reverse": DistillStage(command="distill", kl="reverse"),
+        "student-alternating": DistillStage(command="distill", kl="alternating"),
+    }
+
+
 class Config(Table):
     """One experiment: `stages` names the models that `pipeline run` makes, in order."""
 
@@ -40,15 +50,7 @@ class Config(Table):
     distill: Distill = Distill()
     eval: Eval = Eval()
     audit: Audit = Audit()
-    stages: dict[Name, ModelStage] = Field(
-        default_factory=lambda: {
-            "teacher": TeachStage(command="teach"),
-            "control": DistillStage(command="distill", control=True),
-            "student-forward": DistillStage(command="distill", kl="forward"),
-            "student-reverse": DistillStage(command="distill", kl="reverse"),
-            "student-alternating": DistillStage(command="distill", kl="alternating"),
-        }
-    )
+    stages: dict[Name, ModelStage] = Field(default_factory=_usual_stages)
 
     @field_validator("stages")
     @classmethod

@@ -67,5 +67,6 @@ def constant(value: float) -> Schedule:
 
 
 def _between(x: float, low: float, high: float, before: float, after: float) -> float:
-    share = min(1.0, max(0.0, (x - low) / (high - low)))
-    return before + (after - before) * share
+    if x < low:
+        return before
+    return after if x >= high else before + (after - before) * (x - low) / (high - low)
