@@ -110,7 +110,7 @@ def test_all_errors_come_at_once():
     found = errors({"seed": -1, "teach": {"epoch": 3, "q": 2}, "stages": {"a": {"command": "teach", "kl": "forward"}}})
     assert [error["loc"] for error in found] == [
         ("seed",),
-        ("teach", "q"),
+        ("teach", "q", "fixed"),
         ("teach", "epoch"),
         ("stages", "a", "teach", "kl"),
     ]
