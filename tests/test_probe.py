@@ -51,9 +51,10 @@ def test_a_teacher_ends_at_the_q_that_the_estimate_asks_for(run):
     assert "up to date" in pipeline("teach", "--run", run, "--q", "auto", "--name", "automatic").output
 
 
-def test_a_ramp_reaches_teacher_control_and_report(run):
+def test_a_ramp_reaches_teacher_control_and_report(tmp_path):
+    run = tmp_path / "smoke"
     ramp = "{from=0.0, to=0.5, start=0.2, end=0.4, peak=0.9}"
-    pipeline("teach", "--run", run, "--set", f"teach.q={ramp}")
+    pipeline("teach", "--config", "smoke", "--run", run, "--set", f"teach.q={ramp}")
     pipeline("distill", "--run", run, "--control")
     pipeline("eval", "--run", run)
     assert manifest(run, "teacher")["config"]["q"]["peak"] == 0.9
