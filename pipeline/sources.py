@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.conll import attach_gold, read_conll
 from pipeline.corpus import SPLITS, Sentence
 from pipeline.errors import PipelineError
+from pipeline.files import file_sha256
 from pipeline.rows import Table, read_sentences
 from pipeline.tables import find_commit, json_rows, open_folder, open_hub
 from pipeline.tag_schemes import Scheme, detect_scheme, ill_formed, to_iob2
@@ -195,8 +196,7 @@ def file_identity(path: Path) -> dict[str, str]:
         PipelineError: there is no such file.
     """
     try:
-        with path.open("rb") as file:
-            return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {"file": path.name, "sha256": file_sha256(path)}
     except OSError as error:
         raise PipelineError(f"{path}: expected a file to read, found: {error.strerror}; correct the path") from error
 

@@ -5,17 +5,14 @@ The file is written by training, which never reads gold; evaluation, which does,
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from pipeline import tensor_file
 from pipeline.corpus import Corpus
 from pipeline.errors import PipelineError
-from pipeline.files import flush
 
 METADATA = "training_record"
 FILE = "training/record.safetensors"  # within a teacher's folder
@@ -45,13 +42,9 @@ class TrainingRecord:
         return cls(corpus.words_sha256, *(np.full(shape, np.nan, dtype=np.float16) for _ in TENSORS))
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file: both tensors and one metadata key; it is the old file or the new, never half."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        identity = json.dumps({"words_sha256": self.words_sha256})
-        save_file({name: getattr(self, name) for name in TENSORS}, temporary, metadata={METADATA: identity})
-        flush(temporary)
-        temporary.replace(path)
+        """Write a safetensors file: both tensors, and their identity."""
+        tensors = {name: getattr(self, name) for name in TENSORS}
+        tensor_file.save(path, tensors, METADATA, {"words_sha256": self.words_sha256})
 
     @classmethod
     def load(cls, path: Path) -> TrainingRecord:
@@ -60,19 +53,13 @@ class TrainingRecord:
         Raises:
             PipelineError: the file is missing, or is no such file.
         """
-        try:
-            with safe_open(path, framework="numpy") as file:
-                identity = json.loads((file.metadata() or {})[METADATA])
-                tensors = [file.get_tensor(name) for name in TENSORS]
-                shapes = {tensor.shape for tensor in tensors}
-                if len(shapes) != 1 or tensors[0].ndim != 2:
-                    raise ValueError(f"tensors of shape {' and '.join(map(str, sorted(shapes)))}")
-                return cls(identity["words_sha256"], *tensors)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise PipelineError(
-                f"{path}: expected a training record (safetensors with {' and '.join(TENSORS)}), found {error}; "
-                "make the stage again with --force"
-            ) from error
+        expected = f"a training record (safetensors with {' and '.join(TENSORS)})"
+        with tensor_file.opened(path, METADATA, expected) as (identity, file):
+            tensors = [file.get_tensor(name) for name in TENSORS]
+            shapes = {tensor.shape for tensor in tensors}
+            if len(shapes) != 1 or tensors[0].ndim != 2:
+                raise ValueError(f"tensors of shape {' and '.join(map(str, sorted(shapes)))}")
+            return cls(identity["words_sha256"], *tensors)
 
     def check(self, corpus: Corpus, name: str) -> TrainingRecord:
         """Make sure that column i belongs to word i of a corpus.

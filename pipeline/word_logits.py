@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from pipeline import tensor_file
 from pipeline.corpus import Corpus
 from pipeline.errors import PipelineError
 
@@ -31,10 +29,9 @@ class WordLogits:
     logits: np.ndarray
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file: the tensor `logits` and one metadata key (two would make the bytes vary)."""
-        identity = json.dumps({"labels": self.labels, "words_sha256": self.words_sha256})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"logits": np.ascontiguousarray(self.logits, dtype=np.float32)}, path, metadata={METADATA: identity})
+        """Write a safetensors file: the tensor `logits`, and its identity."""
+        identity = {"labels": self.labels, "words_sha256": self.words_sha256}
+        tensor_file.save(path, {"logits": self.logits.astype(np.float32, copy=False)}, METADATA, identity)
 
     @classmethod
     def load(cls, path: Path) -> WordLogits:
@@ -43,18 +40,14 @@ class WordLogits:
         Raises:
             PipelineError: the file is missing, or is no such file.
         """
-        try:
-            with safe_open(path, framework="numpy") as file:
-                identity = json.loads((file.metadata() or {})[METADATA])
-                logits, labels = file.get_tensor("logits"), tuple(identity["labels"])
-                if logits.dtype != np.float32 or logits.shape[1:] != (len(labels),):
-                    raise ValueError(f"{logits.dtype} of shape {logits.shape} for {len(labels)} labels")
-                return cls(labels, identity["words_sha256"], logits)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise PipelineError(
-                f"{path}: expected word logits (safetensors with `logits` and labels), found {error}; "
-                "make the stage again with --force"
-            ) from error
+        with tensor_file.opened(path, METADATA, "word logits (safetensors with `logits` and labels)") as (
+            identity,
+            file,
+        ):
+            logits, labels = file.get_tensor("logits"), tuple(identity["labels"])
+            if logits.dtype != np.float32 or logits.shape[1:] != (len(labels),):
+                raise ValueError(f"{logits.dtype} of shape {logits.shape} for {len(labels)} labels")
+            return cls(labels, identity["words_sha256"], logits)
 
     def check(self, corpus: Corpus, name: str) -> WordLogits:
         """Make sure that row i belongs to word i of a corpus.

@@ -23,9 +23,9 @@ from pipeline.findings import Findings
 from pipeline.noise_estimate import estimate
 from pipeline.suspects import best_tags, judge_entities
 from pipeline.word_logits import WordLogits
-from stages.experiment import AUDIT, DATA, Experiment, load_corpora
+from stages.experiment import AUDIT, DATA, MODEL_KINDS, Experiment, load_corpora
 
-ASKED = ("teach", "distill", "probe")  # the kinds of stages that have word logits of the training words
+ASKED = (*MODEL_KINDS, "probe")  # the kinds of stages that have word logits of the training words
 COLUMNS = ("word", "tag", "suggestion", "P(wrong)", "sentence")
 SHOWN = 10
 

@@ -223,7 +223,8 @@ def eval_command(
 
     experiment = open_experiment(config, run, set_, {}, force=force, quiet=quiet, to_stderr=json_ or markdown)
     from pipeline.run import stages as sealed_stages
-    from stages.evaluate import MODEL_KINDS, evaluate
+    from stages.evaluate import evaluate
+    from stages.experiment import MODEL_KINDS
     from stages.order import run_models
 
     if not any(stage.kind in MODEL_KINDS for stage in sealed_stages(experiment.folder)):

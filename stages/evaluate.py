@@ -28,11 +28,10 @@ from pipeline.metrics import Scores, as_record, confusion, difference, per_type,
 from pipeline.report.comparison import COLUMNS, comparison
 from pipeline.training_record import TrainingRecord
 from pipeline.word_logits import WordLogits
-from stages.experiment import DATA, Experiment, load_corpora
+from stages.experiment import DATA, MODEL_KINDS, Experiment, load_corpora
 
 DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "gradients", "geometry")
 INDEX = "evaluation.json"  # what the derived files were made from
-MODEL_KINDS = ("teach", "distill")
 POINTS = 400  # per class, of those that a projection keeps, that the report draws
 
 

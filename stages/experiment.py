@@ -28,6 +28,7 @@ from pipeline.noise_estimate import NoiseEstimate
 
 DATA, AUDIT, CORRECTED = "data", "audit", "corrected"
 PROBE = "probe"
+MODEL_KINDS = ("teach", "distill")  # the kinds of stages that hold a model
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "safetensors", "tokenizers", "numpy")
 
 

@@ -23,12 +23,11 @@ from pipeline.errors import PipelineError
 from pipeline.files import write_json
 from pipeline.geometry import plane, project, scatter, three_classes
 from pipeline.prediction import predict_hidden_states
-from stages.experiment import DATA, Experiment, load_corpora
+from stages.experiment import DATA, MODEL_KINDS, Experiment, load_corpora
 
 PREFIX = "geometry-"
 SPLIT = "dev"
 POINTS = 1500  # per class, at most, that the projection keeps
-MODEL_KINDS = ("teach", "distill")
 
 
 def measure(experiment: Experiment, names: Sequence[str] = ()) -> list[run.Stage]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,9 +51,10 @@ def probe(experiment: Experiment) -> run.Stage:
         (folder / "checkpoints").rmdir()
         WordLogits(corpus.labels, corpus.words_sha256, logits).save(folder / "logits" / "train.safetensors")
         found = estimate(logits, corpus.tags)
-        write_json(folder / "estimate.json", _record(found, corpus))
+        record = _record(found, corpus)
+        write_json(folder / "estimate.json", record)
         made_with["device"] = devices.choose_device(experiment.config.device)
-    _print(experiment, found)
+    _print(experiment, record)
     return experiment.sealed(PROBE, "probe")
 
 
@@ -113,7 +115,7 @@ def _fit_and_predict(
         return predict_word_logits(model, windows, classifier.padding, meter.update)
 
 
-def _record(found: NoiseEstimate, corpus: Corpus) -> dict[str, object]:
+def _record(found: NoiseEstimate, corpus: Corpus) -> dict[str, Any]:
     return {
         "labels": corpus.labels,
         "rate": found.rate,
@@ -125,9 +127,8 @@ def _record(found: NoiseEstimate, corpus: Corpus) -> dict[str, object]:
     }
 
 
-def _print(experiment: Experiment, found: NoiseEstimate) -> None:
-    q = law.calibrated_q(found.transition, found.prior, found.accuracy)
+def _print(experiment: Experiment, record: dict[str, Any]) -> None:
     experiment.reporter.say(
-        f"noise: about {found.rate:.1%} of the training tags are wrong · the probe itself is right on about "
-        f"{found.accuracy:.1%} of the words · calibrated q = {q:.2f}"
+        f"noise: about {record['rate']:.1%} of the training tags are wrong · the probe itself is right on about "
+        f"{record['accuracy']:.1%} of the words · calibrated q = {record['calibrated_q']:.2f}"
     )

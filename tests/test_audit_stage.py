@@ -7,17 +7,10 @@ import tomllib
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from command_line import pipeline
 
 from pipeline.files import file_sha256
 from pipeline.tag_schemes import ill_formed
-from stages.cli import app
-
-
-def pipeline(*arguments, code=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
 
 
 @pytest.fixture(scope="module")

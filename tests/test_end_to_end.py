@@ -6,18 +6,10 @@ import tomllib
 
 import numpy as np
 import pytest
+from command_line import pipeline
 from safetensors.numpy import load_file
-from typer.testing import CliRunner
-
-from stages.cli import app
 
 MODELS = ["teacher", "control", "student-forward", "student-reverse", "student-alternating"]
-
-
-def pipeline(*arguments, code=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
 
 
 @pytest.fixture(scope="module")

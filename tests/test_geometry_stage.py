@@ -5,19 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+from command_line import pipeline
 from safetensors.numpy import load_file
-from typer.testing import CliRunner
 
 from pipeline.corpus import Corpus
 from pipeline.geometry import scatter
 from pipeline.training_record import FILE, TrainingRecord
-from stages.cli import app
-
-
-def pipeline(*arguments, code=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result
 
 
 def read(path):

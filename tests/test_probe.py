@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from command_line import pipeline
 from safetensors.numpy import load_file
-from test_end_to_end import pipeline
 
 from pipeline import law
 from pipeline.corpus import Corpus, Sentence

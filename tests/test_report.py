@@ -3,11 +3,11 @@
 import json
 import re
 from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from html_page import Page, assert_self_contained
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from report_run import STAGES, make_run
@@ -16,33 +16,6 @@ from pipeline.errors import PipelineError
 from pipeline.report import page, panels
 from pipeline.report.figures import reliability
 from pipeline.report.page import write_report
-
-
-class Page(HTMLParser):
-    """Counts of tags, every attribute, and the text of a page; fails on tags that do not nest."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.text, self.open = Counter(), [], "", []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags[tag] += 1
-        self.attributes += [(tag, name, value) for name, value in attributes]
-        if tag not in ("meta", "path", "use"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags[tag] += 1
-        self.attributes += [(tag, name, value) for name, value in attributes]
-
-    def handle_endtag(self, tag):
-        if tag not in ("path", "use"):
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += "" if self.open[-1:] == ["style"] else data
 
 
 def rewrite(path, change):
@@ -66,14 +39,7 @@ def html(run):
 
 
 def test_page_needs_nothing_but_itself(html):
-    parsed = Page(html)
-    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in html
-    assert not {"script", "link", "iframe", "img", "object", "base"} & set(parsed.tags)
-    assert not re.search(r"https?://|@import|url\((?!#)", html)
-    links = [value for _, name, value in parsed.attributes if name in ("href", "xlink:href", "src")]
-    ids = [value for _, name, value in parsed.attributes if name == "id"]
-    assert all(link.startswith("#") and link[1:] in ids for link in links)
-    assert len(ids) == len(set(ids))
+    assert_self_contained(html)
 
 
 def test_page_is_accessible(html):

@@ -63,7 +63,7 @@ def test_a_save_that_fails_leaves_the_old_file(record, tmp_path, monkeypatch):
         where.write_bytes(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("pipeline.training_record.save_file", half)
+    monkeypatch.setattr("pipeline.tensor_file.save_file", half)
     with pytest.raises(OSError, match="no space"):
         record.save(path)
     assert path.read_bytes() == before

@@ -1,0 +1,12 @@
+"""Commands as a user types them."""
+
+from typer.testing import CliRunner
+
+from stages.cli import app
+
+
+def pipeline(*arguments, code=0):
+    """Type a command; it must end with that exit status."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
