@@ -17,6 +17,7 @@ import typer
 from stages.options import (
     ConfigArgument,
     ConfigOption,
+    CorrectionOption,
     DeviceOption,
     EpochsOption,
     ForceOption,
@@ -124,6 +125,7 @@ def teach_command(
     name: Annotated[str, typer.Option(help="The stage's name.")] = "teacher",
     q: QOption = None,
     smoothing: SmoothingOption = None,
+    correction: CorrectionOption = None,
     encoder: Annotated[str | None, typer.Option(help="scratch, minilm-l6, a local folder, or a hub name.")] = None,
     epochs: EpochsOption = None,
     learning_rate: LearningRateOption = None,
@@ -139,6 +141,7 @@ def teach_command(
     own = {
         "q": q_value(q),
         "smoothing": smoothing,
+        "correction": correction,
         "encoder": encoder,
         "epochs": epochs,
         "learning_rate": learning_rate,

@@ -3,7 +3,7 @@
     pipeline eval [STAGE ...] [--geometry]
 
 Reads `data/`, word logits, training records and what `--geometry` measured, never a model. Writes, beside the stages,
-`metrics.json`, `differences.json`, `per_type.json`, `reliability.json`, `confusion.json`, `gradients.json`,
+`metrics.json`, `differences.json`, `per_type.json`, `reliability.json`, `confusion.json`, `law.json`, `gradients.json`,
 `geometry.json`, `report.html` and `figures/`: all derived, none an input.
 """
 
@@ -25,12 +25,16 @@ from pipeline.errors import PipelineError
 from pipeline.files import canonical_json, file_sha256, write_json
 from pipeline.gradient_weights import summarise
 from pipeline.metrics import Scores, as_record, confusion, difference, per_type, score
+from pipeline.noise import transition_matrix
+from pipeline.noise_estimate import NoiseEstimate
 from pipeline.report.comparison import COLUMNS, comparison
 from pipeline.training_record import TrainingRecord
 from pipeline.word_logits import WordLogits
-from stages.experiment import DATA, MODEL_KINDS, Experiment, load_corpora
+from stages.experiment import DATA, MODEL_KINDS, PROBE, Experiment, load_corpora, load_estimate
+from stages.forecast import calibrated_q, forecast, is_cross_entropy
 
-DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "gradients", "geometry")
+DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "law", "gradients", "geometry")
+BY_LAW = "+law"  # after a teacher's name: the same model at the temperature that the law of confidence calls for
 INDEX = "evaluation.json"  # what the derived files were made from
 POINTS = 400  # per class, of those that a projection keeps, that the report draws
 
@@ -57,9 +61,11 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
     data = experiment.sealed(DATA, "prepare")
     stages = _stages(experiment, names)
     measured = _measured(experiment, stages)
+    probe = _probe(experiment, data)
     made_from = {
         "config": experiment.config.eval.model_dump(),
         "stages": [stage.as_input() for stage in (data, *stages)],
+        "probe": probe.as_input() if probe else None,
         "geometry": {model: stage.as_input() for model, stage in measured.items()},
     }
     if not experiment.force and _up_to_date(experiment, made_from):
@@ -69,6 +75,7 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
         return records
 
     corpora = load_corpora(data)
+    estimate = load_estimate(probe) if probe else None
     splits: list[str] = list(experiment.config.eval.splits)
     rows: list[Row] = []
     details: dict[str, list[dict[str, Any]]] = {"per_type": [], "confusion": []}
@@ -84,9 +91,29 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
                 )
                 for split in {*splits, "dev"}
             }
-            temperature = fit_temperature(logits["dev"].logits, _reference(corpora["dev"]))
+            # Each stage raw and at the temperature fitted on clean dev tags; cross-entropy also at T = 1 - q, which
+            # the noisy tags alone give.
+            versions = [(stage.name, False, 1.0)]
+            if estimate and is_cross_entropy(stage):
+                versions.append((stage.name + BY_LAW, False, 1 - calibrated_q(estimate)))
+            versions.append((stage.name, True, fit_temperature(logits["dev"].logits, _reference(corpora["dev"]))))
             for split in splits:
-                rows += _score(experiment, stage, logits[split].logits, corpora[split], split, temperature, weights)
+                rows += [
+                    Row(
+                        {"stage": name, "split": split, "scaled": scaled, "temperature": temperature}
+                        | _about(stage, corpora[split]),
+                        score(
+                            logits[split].logits,
+                            _reference(corpora[split]),
+                            corpora[split].labels,
+                            corpora[split].lengths,
+                            weights=weights[split],
+                            temperature=temperature,
+                            n_bins=experiment.config.eval.bins,
+                        ),
+                    )
+                    for name, scaled, temperature in versions
+                ]
                 identity = {"stage": stage.name, "split": split}
                 arguments = logits[split].logits, _reference(corpora[split])
                 labels, lengths = corpora[split].labels, corpora[split].lengths
@@ -100,6 +127,7 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
         "differences": list(_differences(stages, rows)),
         "reliability": [row.identity | _bins(scores) for row in rows for scores in row.scores],
         **details,
+        "law": list(_forecasts(stages, rows, corpora["train"], estimate)),
         "gradients": [row for stage in stages for row in _gradients(stage, data, corpora["train"])],
         "geometry": [_geometry(model, stage) for model, stage in measured.items()],
     }
@@ -142,18 +170,10 @@ def _reference(corpus: Corpus) -> np.ndarray:
     return corpus.tags if corpus.gold is None else corpus.gold
 
 
-def _score(
-    experiment: Experiment,
-    stage: run.Stage,
-    logits: np.ndarray,
-    corpus: Corpus,
-    split: str,
-    temperature: float,
-    weights: dict[str, np.ndarray],
-) -> list[Row]:
-    """A stage's rows on one split: its raw logits, and the same at the temperature that was fitted on dev."""
+def _about(stage: run.Stage, corpus: Corpus) -> dict[str, Any]:
+    """What every row of a stage says about it."""
     config = stage.made_from["config"]
-    about = {
+    return {
         "kind": stage.kind,
         "role": "teacher" if stage.kind == "teach" else "control" if config["control"] else "student",
         "gold": corpus.gold is not None,
@@ -161,21 +181,25 @@ def _score(
         "megabytes": round((stage.folder / "model" / "model.safetensors").stat().st_size / 1e6, 3),
         "words_per_second": stage.made_with["words_per_second"],
     }
-    return [
-        Row(
-            {"stage": stage.name, "split": split, "scaled": scaled, "temperature": t, **about},
-            score(
-                logits,
-                _reference(corpus),
-                corpus.labels,
-                corpus.lengths,
-                weights=weights[split],
-                temperature=t,
-                n_bins=experiment.config.eval.bins,
-            ),
-        )
-        for scaled, t in ((False, 1.0), (True, temperature))
-    ]
+
+
+def _forecasts(
+    stages: Sequence[run.Stage], rows: Sequence[Row], train: Corpus, estimate: NoiseEstimate | None
+) -> Iterable[dict[str, Any]]:
+    """What the law predicts for every teacher and split, from the noise as estimated and as gold shows it to be."""
+    noises = [("estimated", estimate.transition, estimate.prior)] if estimate else []
+    if train.gold is not None:
+        prior = np.bincount(train.gold, minlength=len(train.labels)) / len(train.gold)
+        noises.append(("known", transition_matrix(train.gold, train.tags, len(train.labels)), prior))
+    configs = {stage.name: stage.made_from["config"] for stage in stages if stage.kind == "teach"}
+    for row in rows:
+        name, (split, scaled) = row.identity["stage"], row.where
+        if scaled or name not in configs:
+            continue
+        accuracy = next(scores.values["accuracy"] for scores in row.scores if scores.unit == "word")
+        for noise, transition, prior in noises:
+            if found := forecast(configs[name], transition, prior, accuracy):
+                yield {"stage": name, "split": split, "noise": noise, **found}
 
 
 def _differences(stages: Sequence[run.Stage], rows: Sequence[Row]) -> Iterable[dict[str, Any]]:
@@ -224,6 +248,12 @@ def _gradients(stage: run.Stage, data: run.Stage, train: Corpus) -> Iterable[dic
     for epoch, seen in enumerate(zip(record.tag_probabilities, record.gradient_weights, strict=True), start=1):
         if found := summarise(*seen, train.tags != train.gold):
             yield {"stage": stage.name, "epoch": epoch, **found}
+
+
+def _probe(experiment: Experiment, data: run.Stage) -> run.Stage | None:
+    """The probe of this data, if there is one."""
+    probe = run.find(experiment.folder, PROBE)
+    return probe if probe and probe.made_from["inputs"]["data"] == data.as_input() else None
 
 
 def _measured(experiment: Experiment, stages: Sequence[run.Stage]) -> dict[str, run.Stage]:

@@ -8,15 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline import law
 from pipeline.config_tables import Distill, Ramp, Teach, Training
 from pipeline.encoder_files import encoder_identity
-from pipeline.noise_estimate import NoiseEstimate
 from stages.experiment import DATA, PROBE, Experiment, load_estimate
-
-# A teacher learns longer, and from all folds, than the probe whose accuracy is known. Of the probe's errors it made .50
-# to .74 on the embedded corpus (uniform noise of .2, .4 and .6) and .61 on CoNLL++ (.6).
-ERRORS_LEFT = 0.6
+from stages.forecast import calibrated_q
 
 
 def of_probe(experiment: Experiment) -> dict[str, Any]:
@@ -51,7 +46,8 @@ def of_teacher(experiment: Experiment, settings: Teach) -> dict[str, Any]:
         stage = experiment.sealed(PROBE, "probe")
         probe = {"probe": stage.as_input()}
         if settings.q == "auto":
-            config["q"] = _automatic(load_estimate(stage), settings.smoothing)
+            q = round(calibrated_q(load_estimate(stage), settings.smoothing), 3)
+            config["q"] = Ramp.model_validate({"to": q, "peak": min(1.0, 2 * q)}).model_dump() if q else q
     return {
         "kind": "teach",
         "config": config,
@@ -62,13 +58,6 @@ def of_teacher(experiment: Experiment, settings: Teach) -> dict[str, Any]:
             **probe,
         },
     }
-
-
-def _automatic(estimate: NoiseEstimate, smoothing: float) -> float | dict[str, Any]:
-    accuracy = 1 - ERRORS_LEFT * (1 - estimate.accuracy)
-    q = round(law.calibrated_q(estimate.transition, estimate.prior, accuracy, smoothing), 3)
-    ramp: dict[str, Any] = Ramp.model_validate({"to": q, "peak": min(1.0, 2 * q)}).model_dump()
-    return ramp if q else q
 
 
 def of_student(experiment: Experiment, settings: Distill) -> dict[str, Any]:

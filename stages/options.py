@@ -43,6 +43,14 @@ class NoiseKind(StrEnum):
     FILE = "file"
 
 
+class Correction(StrEnum):
+    """By which transition matrix cross-entropy is corrected."""
+
+    NONE = "none"
+    ESTIMATED = "estimated"
+    KNOWN = "known"
+
+
 ConfigArgument = Annotated[
     str | None, typer.Argument(help="A TOML file or a built-in's name: quickstart, conll2003, conll2003-cpu, smoke.")
 ]
@@ -62,6 +70,9 @@ QOption = Annotated[
     typer.Option(help="q of SGCE: 0 is cross-entropy, 1 is mean absolute error; auto: from the noise, estimated."),
 ]
 SmoothingOption = Annotated[float | None, typer.Option(help="Label smoothing s, spread over all labels.")]
+CorrectionOption = Annotated[
+    Correction | None, typer.Option(help="Forward-correct cross-entropy by the noise, as estimated or as it is.")
+]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training words.")]
 LearningRateOption = Annotated[float | None, typer.Option(help="Largest learning rate.")]
 

@@ -23,10 +23,20 @@ def run_all(experiment: Experiment) -> None:
 def run_models(experiment: Experiment) -> None:
     """Every stage of the config up to evaluation."""
     from pipeline.config import TeachStage
+    from stages.made_from import needs_probe, of_probe
     from stages.prepare import prepare
 
     prepare(experiment)
-    for name, stage in experiment.config.stages.items():
+    stages = experiment.config.stages
+    teachers = [experiment.config.teach_stage(name) for name, stage in stages.items() if isinstance(stage, TeachStage)]
+    if (
+        any(needs_probe(settings) for settings in teachers)
+        and experiment.up_to_date(PROBE, of_probe(experiment)) is None
+    ):
+        from stages.probe import probe
+
+        probe(experiment)
+    for name, stage in stages.items():
         make = teach_named if isinstance(stage, TeachStage) else distill_named
         make(experiment, name)
 

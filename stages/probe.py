@@ -3,8 +3,8 @@
     pipeline probe
 
 Reads `data/`; writes `probe/`: the word logits of every training word by a model that was trained on the other folds,
-and `estimate.json`: transition matrix, flip rate, and the q at which confidence would equal accuracy. `teach --q auto`,
-`teach.correction = "estimated"` and `audit --stage probe` read it.
+and `estimate.json`: transition matrix, flip rate, and the q at which a teacher would be as sure as it is right.
+`teach --q auto`, `teach --correction estimated`, `audit --stage probe` and `eval` read it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline import devices, encoders, law, run
+from pipeline import devices, encoders, run
 from pipeline.config_tables import Teach
 from pipeline.corpus import Corpus
 from pipeline.encoding import encode, window_size
@@ -27,6 +27,7 @@ from pipeline.prediction import predict_word_logits
 from pipeline.trainer import Progress, Words, fit
 from pipeline.word_logits import WordLogits
 from stages.experiment import DATA, PROBE, Experiment, load_corpora
+from stages.forecast import calibrated_q
 from stages.made_from import of_probe
 
 
@@ -120,7 +121,7 @@ def _record(found: NoiseEstimate, corpus: Corpus) -> dict[str, Any]:
         "labels": corpus.labels,
         "rate": found.rate,
         "accuracy": found.accuracy,
-        "calibrated_q": law.calibrated_q(found.transition, found.prior, found.accuracy),
+        "calibrated_q": calibrated_q(found),
         "prior": found.prior.tolist(),
         "transition": found.transition.tolist(),
         "anchors": found.anchors.tolist(),

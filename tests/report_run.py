@@ -112,6 +112,11 @@ def make_run(folder: Path, stages=tuple(STAGES), labels=LABELS) -> Path:
                 {"stage": stage, "split": split, "labels": list(labels), "counts": counts.tolist()}
             )
     teachers = [stage for stage in stages if STAGES[stage][1] == "teacher"]
+    files["law"] = [
+        {"stage": s, "split": "test", "noise": noise, "q": 0.0, "confidence": STAGES[s][5] - by, "ece": 0.36}
+        for s in teachers
+        for noise, by in (("estimated", 0.003), ("known", 0.001))
+    ]
     files["gradients"] = [row for stage in teachers for row in gradients(stage)]
     files["geometry"] = [geometry(stage, labels, rng) for stage in teachers]
     for name, rows in files.items():

@@ -38,7 +38,7 @@ ONLY = {  # library: who may import it
     "transformers": {f"pipeline.{name}" for name in MACHINERY},
 }
 COMMANDS = {"stages.cli", "stages.order"}  # what knows every stage
-SHARED_BY_STAGES = {"stages.experiment", "stages.publish", "stages.made_from"}
+SHARED_BY_STAGES = {"stages.experiment", "stages.publish", "stages.made_from", "stages.forecast"}
 HEAVY = {"torch", "transformers", "datasets", "numpy", "matplotlib", "pydantic"}
 LONGEST = 300
 

@@ -1,6 +1,7 @@
 """`pipeline probe` and the teachers that read it, on a corpus of a few sentences."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_every_training_word_is_predicted_and_the_noise_written_down(run):
 
 @pytest.mark.parametrize("which", ["estimated", "known"])
 def test_a_corrected_teacher_knows_the_noise(run, which):
-    pipeline("teach", "--run", run, "--name", which, "--set", f"teach.correction={which}")
+    pipeline("teach", "--run", run, "--name", which, "--correction", which)
     assert ("probe" in manifest(run, which)["inputs"]) == (which == "estimated")
 
 
@@ -45,10 +46,51 @@ def test_a_teacher_ends_at_the_q_that_the_estimate_asks_for(run):
     made = manifest(run, "automatic")
     found = json.loads((run / "probe" / "estimate.json").read_text())
     q = law.calibrated_q(np.array(found["transition"]), np.array(found["prior"]), 1 - 0.6 * (1 - found["accuracy"]))
+    assert found["calibrated_q"] == pytest.approx(q)
     recorded = made["config"]["q"]
     assert (recorded["to"] if isinstance(recorded, dict) else recorded) == pytest.approx(q, abs=1e-3)
     assert made["inputs"]["probe"]["folder"] == "probe"
     assert "up to date" in pipeline("teach", "--run", run, "--q", "auto", "--name", "automatic").output
+
+
+def test_cross_entropy_is_also_shown_at_the_temperature_of_the_law(run, tmp_path):
+    copied = shutil.copytree(run, tmp_path / "run")
+    pipeline("teach", "--run", copied, "--name", "plain", "--q", "0")
+    pipeline("teach", "--run", copied, "--name", "robust", "--q", "0.5")
+    pipeline("eval", "--run", copied, "plain", "robust")
+    found = json.loads((copied / "probe" / "estimate.json").read_text())
+    records = json.loads((copied / "metrics.json").read_text())
+    rows = {r["stage"]: r for r in records if (r["split"], r["unit"], r["scaled"]) == ("test", "word", False)}
+    assert list(rows) == ["plain", "plain+law", "robust"]
+    assert rows["plain+law"]["temperature"] == pytest.approx(1 - found["calibrated_q"])
+    same = ("f1", "accuracy", "n", "parameters", "role")
+    assert [rows["plain+law"][key] for key in same] == [rows["plain"][key] for key in same]
+    if found["calibrated_q"] > 0:
+        assert rows["plain+law"]["confidence"] > rows["plain"]["confidence"]
+    assert not [r for r in records if r["stage"] == "plain+law" and r["scaled"]]
+    assert "plain+law" in (copied / "report.html").read_text()
+
+
+def test_the_law_is_held_against_every_teacher(run, tmp_path):
+    copied = shutil.copytree(run, tmp_path / "run")
+    pipeline("teach", "--run", copied, "--name", "plain", "--q", "0")
+    pipeline("eval", "--run", copied, "plain")
+    found = {r["noise"]: r for r in json.loads((copied / "law.json").read_text()) if r["split"] == "test"}
+    estimate = json.loads((copied / "probe" / "estimate.json").read_text())
+    rate = json.loads((copied / "data" / "report.json").read_text())["noise"]["word_flip_rate"]
+    assert set(found) == {"estimated", "known"}
+    assert found["known"]["confidence"] == pytest.approx(1 - rate, abs=0.02)
+    expected = law.confidence(np.array(estimate["transition"]), np.array(estimate["prior"]))
+    assert found["estimated"]["confidence"] == pytest.approx(expected)
+
+
+def test_a_run_holds_the_probe_to_its_config(tmp_path):
+    arguments = "run", "smoke", "--run", tmp_path / "run", "--set", 'teach.q="auto"'
+    pipeline(*arguments)
+    assert "probe: up to date" in pipeline(*arguments).output
+    result = pipeline(*arguments, "--set", "probe.folds=3", code=1)
+    assert "probe" in result.output
+    assert "folds" in result.output
 
 
 def test_a_ramp_reaches_teacher_control_and_report(tmp_path):

@@ -205,3 +205,20 @@ def test_broken_file(tmp_path, content, found):
     with pytest.raises(PipelineError, match=found):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_predicted_stands_beside_measured_confidence(html):
+    section = html[html.index('<section id="law">') :]
+    section = section[: section.index("</section>")]
+    parsed = Page(section + "</section>")
+    labels = [value for tag, name, value in parsed.attributes if (tag, name) == ("svg", "aria-label")]
+    assert any("teacher-ce measured" in label and "predicted .597" in label for label in labels)
+    assert "Predicted, estimated noise" in parsed.text
+    assert ".599" in parsed.text
+
+
+def test_without_predictions_there_is_no_such_section(tmp_path):
+    make_run(tmp_path)
+    (tmp_path / "law.json").unlink()
+    write_report(tmp_path)
+    assert 'id="law"' not in (tmp_path / "report.html").read_text()

@@ -19,6 +19,7 @@ KEYS = {  # the page shows these with swatches
     "overview": "Blue: teacher. Green: student. Grey: control. Rings: after temperature scaling.",
     "reliability": "Blue: accuracy. Red: gap to mean confidence. Below: share of all, log scale; dotted, mean "
     "confidence; solid, accuracy.",
+    "law": "Dots: measured. Rings: predicted.",
     "losses": "Grey: training. Blue: dev.",
     "gradient": "Red line: gradient on wrong tags; dotted: under cross-entropy; dashed: words. "
     "Below, weights: blue right, red wrong.",
@@ -87,6 +88,34 @@ class Gallery:
         after = ", after temperature scaling" if scaled else ""
         name = f"reliability-{split}-{unit}{'-scaled' if scaled else ''}"
         return self._plate(name, "reliability", f"{UNITS[unit].capitalize()}, {split}{after}", drawn)
+
+    def law(self) -> Plate | None:
+        """Confidence and ECE of every teacher, measured and predicted; by the estimated noise where there is one."""
+        predicted = {}
+        for record in sorted(self.run.law, key=lambda r: r["noise"] == "estimated"):
+            if record["split"] == self.run.split:
+                predicted[record["stage"]] = record
+        stages = [stage for stage in self.run.stages if stage in predicted]
+        size = (4.4, 0.2 + 0.24 * len(stages))
+        drawn = []
+        for title, metric in (("Mean confidence", "confidence"), ("ECE on words", "ece")) if stages else ():
+            dots = [
+                figures.Dot(
+                    label=stage,
+                    value=self.run.score(stage).get(metric),
+                    text=f.three(self.run.score(stage).get(metric)),
+                    colour=panels.BLUE,
+                    scaled=predicted[stage][metric],
+                )
+                for stage in stages
+            ]
+            alt = f"{title}: " + ", ".join(
+                f"{dot.label} measured {dot.text}, predicted {f.three(dot.scaled)}" for dot in dots
+            )
+            drawn.append(Panel(title, "", alt, figures.dots(dots, from_zero=True), size))
+        caption = f"Teachers on {self.run.split}, predicted and measured"
+        note = "The ring is where the law of confidence puts a model that has converged and memorised nothing."
+        return self._plate("law", "law", caption, drawn, note, columns=2)
 
     def losses(self) -> Plate | None:
         """Training and dev loss of every stage that has a log."""

@@ -77,6 +77,8 @@ def _content(run: Run, gallery: Gallery) -> dict[str, Any]:
             )
             if (plates := _plates(gallery, wanted))
         ],
+        "law": gallery.law(),
+        "law_numbers": tables.law(run),
         "losses": gallery.losses(),
         "gradients": gallery.gradients(),
         "geometry": gallery.geometry(),

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.report.formatting import settings, two
 
 Record = dict[str, Any]
+LISTS = ("metrics", "differences", "per_type", "reliability", "confusion", "law", "gradients", "geometry")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Run:
         per_type: precision, recall and F1 per entity type.
         reliability: bins of confidence.
         confusion: counts of gold × predicted label.
+        law: what the law of confidence predicts of every teacher.
         gradients: how much of the gradient came from wrong tags, per teacher and epoch.
         geometry: the measured representations of every model for which they were asked.
         data: the data report, empty where there is none.
@@ -38,6 +41,7 @@ class Run:
     per_type: list[Record]
     reliability: list[Record]
     confusion: list[Record]
+    law: list[Record]
     gradients: list[Record]
     geometry: list[Record]
     data: Record
@@ -72,6 +76,13 @@ class Run:
         """The resolved config of a stage, empty where its manifest is gone."""
         return self.manifests.get(stage, {}).get("made_from", {}).get("config") or {}
 
+    def describe(self, stage: str) -> str:
+        """What distinguishes a stage, in a few words: its settings, or the temperature of a second row of a model."""
+        temperature = self.score(stage).get("temperature")
+        if stage not in self.manifests and temperature not in (None, 1.0):
+            return f"T = 1 − q = {two(temperature)}, from the estimated noise"
+        return settings(self.settings(stage))
+
     @classmethod
     def load(cls, folder: Path) -> Run:
         """Read a run's folder.
@@ -81,10 +92,7 @@ class Run:
         """
         if not (folder / "metrics.json").is_file():
             raise PipelineError(f"expected {folder / 'metrics.json'}, found no such file; run `pipeline eval` first")
-        lists = {
-            name: _read(folder / f"{name}.json", list)
-            for name in ("metrics", "differences", "per_type", "reliability", "confusion", "gradients", "geometry")
-        }
+        lists = {name: _read(folder / f"{name}.json", list) for name in LISTS}
         stages = dict.fromkeys(record["stage"] for record in lists["metrics"])
         manifests = {stage: _read(folder / stage / "stage.json", dict) for stage in ("data", *stages)}
         logs = {stage: _read_lines(folder / stage / "log.jsonl") for stage in stages}

@@ -80,7 +80,7 @@ def _teachers(run: Run) -> Iterator[Markup]:
         yield _range(run, Markup("The {} teachers").format(_number(len(teachers))), teachers)
         return
     for stage in teachers:
-        record, loss = run.score(stage), f.settings(run.settings(stage))
+        record, loss = run.score(stage), run.describe(stage)
         text = Markup("<b>{}</b>{} reaches F1 <strong>{}</strong> with ECE <strong>{}</strong>").format(
             stage, f" ({loss})" if loss else "", f.percent(record.get("f1")), f.three(record.get("ece"))
         )

@@ -100,7 +100,7 @@ def results(run: Run, split: str) -> Table:
             continue
         records = {c.unit: run.score(stage, c.unit, split=split) for c in columns}
         cells = [_cell(records[c.unit], c) for c in columns]
-        rows.append(Row(stage, cells, f.settings(run.settings(stage)), mark=run.role(stage)))
+        rows.append(Row(stage, cells, run.describe(stage), mark=run.role(stage)))
         if scaled := run.score(stage, split=split, scaled=True):
             records = {c.unit: run.score(stage, c.unit, split=split, scaled=True) for c in columns}
             cells = [Cell(c.show(records[c.unit].get(c.metric)) if c.scales else "") for c in columns]
@@ -196,7 +196,7 @@ def geometry(run: Run) -> Table:
         numbers = [words["norm"], words["spread"], record["template_spread"], words["within"], words["between"]]
         numbers += [part["ratio"] for part in (words, balanced, plane)]
         cells = [Cell(f.MISSING if number is None else f.two(number)) for number in numbers]
-        rows.append(Row(stage, cells, f.settings(run.settings(stage)), mark=run.role(stage)))
+        rows.append(Row(stage, cells, run.describe(stage), mark=run.role(stage)))
     split = next((known[stage]["split"] for stage in run.stages if stage in known), "")
     caption = (
         f"The last hidden layer on {split}. Length and spread (root mean square distance from the mean) of the states, "
@@ -205,6 +205,25 @@ def geometry(run: Run) -> Table:
     )
     columns = ["Length", "Spread", "Head spread", "Within", "Between", "All words", "Classes alike", "Drawn plane"]
     groups = [("Size", 3), ("Scatter", 2), ("Within / between", 3)]
+    return Table(caption, "Stage", columns, rows, groups)
+
+
+def law(run: Run) -> Table:
+    """What the law of confidence predicts of the teachers on the headline split, beside what they do."""
+    known = {(r["stage"], r["noise"]): r for r in run.law if r["split"] == run.split}
+    noises = [noise for noise in ("estimated", "known") if any(noise == n for _, n in known)]
+    rows = []
+    for stage in [stage for stage in run.stages if any(stage == s for s, _ in known)]:
+        record = run.score(stage)
+        numbers = [record.get(metric) for metric in ("accuracy", "confidence", "ece")]
+        numbers += [known.get((stage, noise), {}).get(metric) for noise in noises for metric in ("confidence", "ece")]
+        rows.append(Row(stage, [Cell(f.three(n)) for n in numbers], run.describe(stage), mark=run.role(stage)))
+    caption = (
+        f"Measured on {run.split}, and predicted from the last q, the smoothing and the noise of the training tags, as "
+        "the probe estimated it without gold and as gold shows it to be; the ECE, for the measured accuracy."
+    )
+    columns = ["Accuracy", "Confidence", "ECE"] + ["Confidence", "ECE"] * len(noises)
+    groups = [("Measured", 3), *((f"Predicted, {noise} noise", 2) for noise in noises)]
     return Table(caption, "Stage", columns, rows, groups)
 
 
@@ -239,7 +258,7 @@ def makings(run: Run) -> Table:
         texts = [f.duration(made_with.get("seconds"))]
         texts += [str(made_with.get(key) or f.MISSING) for key in ("device", "precision")]
         texts += [str(made_from.get("seed", f.MISSING)), str(made_with.get("commit") or f.MISSING)[:12]]
-        rows.append(Row(stage, [Cell(text) for text in texts], f.settings(run.settings(stage))))
+        rows.append(Row(stage, [Cell(text) for text in texts], run.describe(stage)))
     return Table("How each stage was made.", "Stage", ["Time", "Device", "Precision", "Seed", "Commit"], rows)
 
 
