@@ -230,6 +230,6 @@ class Eval(Table):
 class Audit(Table):
     """What `pipeline audit` looks for: training tags that a model finds improbable."""
 
-    stage: Name = "teacher"  # whose word logits are asked: a model of the run, or the probe
+    stage: Name = "probe"  # whose word logits are asked: the probe, out of fold, or a model of the run
     threshold: Fraction = 0.5  # a tag is listed, and corrected by --apply, if it is wrong with a higher probability
     show: PositiveInt = 200  # sentences on the page

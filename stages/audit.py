@@ -1,6 +1,6 @@
 """List the training labels that are probably wrong, for a person to check or for `--apply` to correct.
 
-    pipeline audit [--stage probe --threshold 0.8]
+    pipeline audit [--stage teacher --threshold 0.8]
 
 Reads `data/` and a model's word logits; writes `audit/`: `words.jsonl` and `entities.jsonl`, the most suspicious first,
 `tags.jsonl`, the tags that `--apply` would write, `summary.json` and the page `audit.html`; where gold is known,

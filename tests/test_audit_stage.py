@@ -17,7 +17,7 @@ from pipeline.tag_schemes import ill_formed
 def smoke(tmp_path_factory):
     """A run with a teacher, its audit, and the corrected corpus."""
     folder = tmp_path_factory.mktemp("runs") / "smoke"
-    pipeline("audit", "--config", "smoke", "--run", folder, "--apply")
+    pipeline("audit", "--config", "smoke", "--run", folder, "--stage", "teacher", "--apply")
     return folder
 
 
@@ -51,6 +51,12 @@ def without(rows, key):
 
 
 # --- what is written --------------------------------------------------------------------------------------------------
+
+
+def test_the_probe_is_asked_unless_told_otherwise(tmp_path):
+    pipeline("audit", "--config", "smoke", "--run", tmp_path / "run")
+    assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.is_dir()) == ["audit", "data", "probe"]
+    assert summary(tmp_path / "run")["stage"] == "probe"
 
 
 def test_it_makes_what_it_needs(smoke):
@@ -137,7 +143,9 @@ def test_without_gold_there_is_a_list_and_no_score(smoke, tmp_path):
     (source / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     settings = {"source": "jsonl", "jsonl.folder": source, "noise.kind": "file"}
     flags = [f for key, value in settings.items() for f in ("--set", f"prepare.{key}={value}")]
-    output = pipeline("audit", "--config", "smoke", "--run", tmp_path / "run", *flags, "--apply").output
+    output = pipeline(
+        "audit", "--config", "smoke", "--run", tmp_path / "run", *flags, "--stage", "teacher", "--apply"
+    ).output
     assert "against gold" not in output
     assert "gold" not in summary(tmp_path / "run")
     assert not (tmp_path / "run" / "audit" / "curve.json").exists()

@@ -76,8 +76,9 @@ def _noise(noise: Record) -> Iterator[Markup]:
 
 def _teachers(run: Run) -> Iterator[Markup]:
     teachers = _of_role(run, "teacher")
+    trained = [stage for stage in teachers if run.score(stage).get("temperature") in (None, 1.0)]
     if len(teachers) > MOST_NAMED:
-        yield _range(run, Markup("The {} teachers").format(_number(len(teachers))), teachers)
+        yield _range(run, Markup("The {} teachers").format(_number(len(trained))), trained)
         return
     for stage in teachers:
         record, loss = run.score(stage), run.describe(stage)
