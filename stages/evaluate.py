@@ -93,10 +93,10 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
             }
             # Each stage raw and at the temperature fitted on clean dev tags; cross-entropy also at T = 1 - q, which
             # the noisy tags alone give.
-            versions = [(stage.name, False, 1.0)]
+            fitted = fit_temperature(logits["dev"].logits, _reference(corpora["dev"]))
+            versions = [(stage.name, False, 1.0), (stage.name, True, fitted)]
             if estimate and is_cross_entropy(stage):
                 versions.append((stage.name + BY_LAW, False, 1 - calibrated_q(estimate)))
-            versions.append((stage.name, True, fit_temperature(logits["dev"].logits, _reference(corpora["dev"]))))
             for split in splits:
                 rows += [
                     Row(
