@@ -40,10 +40,8 @@ class WordLogits:
         Raises:
             PipelineError: the file is missing, or is no such file.
         """
-        with tensor_file.opened(path, METADATA, "word logits (safetensors with `logits` and labels)") as (
-            identity,
-            file,
-        ):
+        expected = "word logits (safetensors with `logits` and labels)"
+        with tensor_file.opened(path, METADATA, expected) as (identity, file):
             logits, labels = file.get_tensor("logits"), tuple(identity["labels"])
             if logits.dtype != np.float32 or logits.shape[1:] != (len(labels),):
                 raise ValueError(f"{logits.dtype} of shape {logits.shape} for {len(labels)} labels")

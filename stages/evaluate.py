@@ -95,8 +95,8 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
             # the noisy tags alone give.
             fitted = fit_temperature(logits["dev"].logits, _reference(corpora["dev"]))
             versions = [(stage.name, False, 1.0), (stage.name, True, fitted)]
-            if estimate and is_cross_entropy(stage):
-                versions.append((stage.name + BY_LAW, False, 1 - calibrated_q(estimate)))
+            if estimate and is_cross_entropy(stage) and (q := calibrated_q(estimate)):
+                versions.append((stage.name + BY_LAW, False, 1 - q))
             for split in splits:
                 rows += [
                     Row(

@@ -53,22 +53,29 @@ def test_a_teacher_ends_at_the_q_that_the_estimate_asks_for(run):
     assert "up to date" in pipeline("teach", "--run", run, "--q", "auto", "--name", "automatic").output
 
 
-def test_cross_entropy_is_also_shown_at_the_temperature_of_the_law(run, tmp_path):
+def test_cross_entropy_is_also_shown_at_the_temperature_of_the_law(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.evaluate.calibrated_q", lambda estimate: 0.6)  # a random model finds no noise
     copied = shutil.copytree(run, tmp_path / "run")
     pipeline("teach", "--run", copied, "--name", "plain", "--q", "0")
     pipeline("teach", "--run", copied, "--name", "robust", "--q", "0.5")
     pipeline("eval", "--run", copied, "plain", "robust")
-    found = json.loads((copied / "probe" / "estimate.json").read_text())
     records = json.loads((copied / "metrics.json").read_text())
     rows = {r["stage"]: r for r in records if (r["split"], r["unit"], r["scaled"]) == ("test", "word", False)}
     assert list(rows) == ["plain", "plain+law", "robust"]
-    assert rows["plain+law"]["temperature"] == pytest.approx(1 - found["calibrated_q"])
+    assert rows["plain+law"]["temperature"] == 0.4
     same = ("f1", "accuracy", "n", "parameters", "role")
     assert [rows["plain+law"][key] for key in same] == [rows["plain"][key] for key in same]
-    if found["calibrated_q"] > 0:
-        assert rows["plain+law"]["confidence"] > rows["plain"]["confidence"]
+    assert rows["plain+law"]["confidence"] > rows["plain"]["confidence"]
     assert not [r for r in records if r["stage"] == "plain+law" and r["scaled"]]
-    assert "plain+law" in (copied / "report.html").read_text()
+    assert "T = 1 − q = .40, from the estimated noise" in (copied / "report.html").read_text()
+
+
+def test_where_no_noise_is_found_the_law_changes_nothing(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.evaluate.calibrated_q", lambda estimate: 0.0)
+    copied = shutil.copytree(run, tmp_path / "run")
+    pipeline("teach", "--run", copied, "--name", "plain", "--q", "0")
+    pipeline("eval", "--run", copied, "plain")
+    assert {r["stage"] for r in json.loads((copied / "metrics.json").read_text())} == {"plain"}
 
 
 def test_the_law_is_held_against_every_teacher(run, tmp_path):
