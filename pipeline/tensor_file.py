@@ -13,17 +13,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from pipeline.errors import PipelineError
-from pipeline.files import flush
+from pipeline.files import replacing
 
 
 def save(path: Path, tensors: Mapping[str, np.ndarray], key: str, identity: Mapping[str, Any]) -> None:
     """Write tensors and one metadata key (two would make the bytes vary); it is the old file or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    save_file(contiguous, temporary, metadata={key: json.dumps(identity)})
-    flush(temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        save_file(contiguous, temporary, metadata={key: json.dumps(identity)})
 
 
 @contextmanager

@@ -25,13 +25,11 @@ from pipeline.errors import PipelineError
 from pipeline.files import canonical_json, file_sha256, write_json
 from pipeline.gradient_weights import summarise
 from pipeline.metrics import Scores, as_record, confusion, difference, per_type, score
-from pipeline.noise import transition_matrix
-from pipeline.noise_estimate import NoiseEstimate
 from pipeline.report.comparison import COLUMNS, comparison
 from pipeline.training_record import TrainingRecord
 from pipeline.word_logits import WordLogits
 from stages.experiment import DATA, MODEL_KINDS, PROBE, Experiment, load_corpora, load_estimate
-from stages.forecast import calibrated_q, forecast, is_cross_entropy
+from stages.forecast import calibrated_q, forecasts, is_cross_entropy
 
 DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "law", "gradients", "geometry")
 BY_LAW = "+law"  # after a teacher's name: the same model at the temperature that the law of confidence calls for
@@ -98,22 +96,7 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
             if estimate and is_cross_entropy(stage) and (q := calibrated_q(estimate)):
                 versions.append((stage.name + BY_LAW, False, 1 - q))
             for split in splits:
-                rows += [
-                    Row(
-                        {"stage": name, "split": split, "scaled": scaled, "temperature": temperature}
-                        | _about(stage, corpora[split]),
-                        score(
-                            logits[split].logits,
-                            _reference(corpora[split]),
-                            corpora[split].labels,
-                            corpora[split].lengths,
-                            weights=weights[split],
-                            temperature=temperature,
-                            n_bins=experiment.config.eval.bins,
-                        ),
-                    )
-                    for name, scaled, temperature in versions
-                ]
+                rows += _score(experiment, stage, logits[split].logits, corpora[split], split, versions, weights[split])
                 identity = {"stage": stage.name, "split": split}
                 arguments = logits[split].logits, _reference(corpora[split])
                 labels, lengths = corpora[split].labels, corpora[split].lengths
@@ -127,7 +110,7 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
         "differences": list(_differences(stages, rows)),
         "reliability": [row.identity | _bins(scores) for row in rows for scores in row.scores],
         **details,
-        "law": list(_forecasts(stages, rows, corpora["train"], estimate)),
+        "law": list(forecasts(stages, _accuracies(rows), corpora["train"], estimate)),
         "gradients": [row for stage in stages for row in _gradients(stage, data, corpora["train"])],
         "geometry": [_geometry(model, stage) for model, stage in measured.items()],
     }
@@ -170,10 +153,18 @@ def _reference(corpus: Corpus) -> np.ndarray:
     return corpus.tags if corpus.gold is None else corpus.gold
 
 
-def _about(stage: run.Stage, corpus: Corpus) -> dict[str, Any]:
-    """What every row of a stage says about it."""
+def _score(
+    experiment: Experiment,
+    stage: run.Stage,
+    logits: np.ndarray,
+    corpus: Corpus,
+    split: str,
+    versions: Sequence[tuple[str, bool, float]],
+    weights: np.ndarray,
+) -> list[Row]:
+    """A stage's rows on one split: its logits under each name, scaling and temperature."""
     config = stage.made_from["config"]
-    return {
+    about = {
         "kind": stage.kind,
         "role": "teacher" if stage.kind == "teach" else "control" if config["control"] else "student",
         "gold": corpus.gold is not None,
@@ -181,25 +172,31 @@ def _about(stage: run.Stage, corpus: Corpus) -> dict[str, Any]:
         "megabytes": round((stage.folder / "model" / "model.safetensors").stat().st_size / 1e6, 3),
         "words_per_second": stage.made_with["words_per_second"],
     }
+    return [
+        Row(
+            {"stage": name, "split": split, "scaled": scaled, "temperature": temperature, **about},
+            score(
+                logits,
+                _reference(corpus),
+                corpus.labels,
+                corpus.lengths,
+                weights=weights,
+                temperature=temperature,
+                n_bins=experiment.config.eval.bins,
+            ),
+        )
+        for name, scaled, temperature in versions
+    ]
 
 
-def _forecasts(
-    stages: Sequence[run.Stage], rows: Sequence[Row], train: Corpus, estimate: NoiseEstimate | None
-) -> Iterable[dict[str, Any]]:
-    """What the law predicts for every teacher and split, from the noise as estimated and as gold shows it to be."""
-    noises = [("estimated", estimate.transition, estimate.prior)] if estimate else []
-    if train.gold is not None:
-        prior = np.bincount(train.gold, minlength=len(train.labels)) / len(train.gold)
-        noises.append(("known", transition_matrix(train.gold, train.tags, len(train.labels)), prior))
-    configs = {stage.name: stage.made_from["config"] for stage in stages if stage.kind == "teach"}
-    for row in rows:
-        name, (split, scaled) = row.identity["stage"], row.where
-        if scaled or name not in configs:
-            continue
-        accuracy = next(scores.values["accuracy"] for scores in row.scores if scores.unit == "word")
-        for noise, transition, prior in noises:
-            if found := forecast(configs[name], transition, prior, accuracy):
-                yield {"stage": name, "split": split, "noise": noise, **found}
+def _accuracies(rows: Sequence[Row]) -> dict[tuple[str, str], float]:
+    """The accuracy on words of every stage and split."""
+    return {
+        (row.identity["stage"], row.identity["split"]): scores.values["accuracy"]
+        for row in rows
+        for scores in row.scores
+        if scores.unit == "word"
+    }
 
 
 def _differences(stages: Sequence[run.Stage], rows: Sequence[Row]) -> Iterable[dict[str, Any]]:

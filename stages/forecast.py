@@ -6,13 +6,15 @@ Before training, which q makes a teacher as sure as it is right; afterwards, wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pipeline import law, run
 from pipeline.config_tables import schedule
+from pipeline.corpus import Corpus
+from pipeline.noise import transition_matrix
 from pipeline.noise_estimate import NoiseEstimate
 
 # A teacher learns longer, and from all folds, than the probe whose accuracy is known. Of the probe's errors it made .50
@@ -67,3 +69,28 @@ def is_cross_entropy(stage: run.Stage) -> bool:
     loss = ("q", "smoothing", "logit_bias")
     config = stage.made_from["config"]
     return stage.kind == "teach" and config["correction"] == "none" and not any(config[key] for key in loss)
+
+
+def forecasts(
+    stages: Sequence[run.Stage],
+    accuracies: Mapping[tuple[str, str], float],
+    train: Corpus,
+    estimate: NoiseEstimate | None,
+) -> Iterator[dict[str, Any]]:
+    """What the law predicts for every teacher and split, from the noise as estimated and as gold shows it to be.
+
+    Args:
+        stages: those that were scored.
+        accuracies: on words, by stage and split.
+        train: the training split; its gold, where it has any, shows the noise.
+        estimate: of a probe, where there is one.
+    """
+    noises = [("estimated", estimate.transition, estimate.prior)] if estimate else []
+    if train.gold is not None:
+        prior = np.bincount(train.gold, minlength=len(train.labels)) / len(train.gold)
+        noises.append(("known", transition_matrix(train.gold, train.tags, len(train.labels)), prior))
+    configs = {stage.name: stage.made_from["config"] for stage in stages if stage.kind == "teach"}
+    for (name, split), accuracy in accuracies.items():
+        for noise, transition, prior in noises if name in configs else ():
+            if found := forecast(configs[name], transition, prior, accuracy):
+                yield {"stage": name, "split": split, "noise": noise, **found}

@@ -23,22 +23,27 @@ def run_all(experiment: Experiment) -> None:
 def run_models(experiment: Experiment) -> None:
     """Every stage of the config up to evaluation."""
     from pipeline.config import TeachStage
-    from stages.made_from import needs_probe, of_probe
+    from stages.made_from import needs_probe
     from stages.prepare import prepare
 
     prepare(experiment)
     stages = experiment.config.stages
     teachers = [experiment.config.teach_stage(name) for name, stage in stages.items() if isinstance(stage, TeachStage)]
-    if (
-        any(needs_probe(settings) for settings in teachers)
-        and experiment.up_to_date(PROBE, of_probe(experiment)) is None
-    ):
-        from stages.probe import probe
-
-        probe(experiment)
+    if any(needs_probe(settings) for settings in teachers):
+        make_probe(experiment)
     for name, stage in stages.items():
         make = teach_named if isinstance(stage, TeachStage) else distill_named
         make(experiment, name)
+
+
+def make_probe(experiment: Experiment) -> None:
+    """Make the probe, or find it up to date."""
+    from stages.made_from import of_probe
+
+    if experiment.up_to_date(PROBE, of_probe(experiment)) is None:
+        from stages.probe import probe
+
+        probe(experiment)
 
 
 def teach_named(experiment: Experiment, name: str) -> None:
@@ -76,9 +81,7 @@ def ensure_data(experiment: Experiment) -> None:
 def ensure_probe(experiment: Experiment) -> None:
     """Make the probe where there is none; teachers share it."""
     if find(experiment.folder, PROBE) is None:
-        from stages.probe import probe
-
-        probe(dataclasses.replace(experiment, force=False))
+        make_probe(dataclasses.replace(experiment, force=False))
 
 
 def ensure_teacher(experiment: Experiment, name: str) -> None:

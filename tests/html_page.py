@@ -43,3 +43,9 @@ def assert_self_contained(html):
     assert links
     assert all(link.startswith("#") and link[1:] in ids for link in links)
     assert len(ids) == len(set(ids))
+
+
+def section(html, name):
+    """The section of a page with that id."""
+    part = html[html.index(f'<section id="{name}">') :]
+    return part[: part.index("</section>") + len("</section>")]

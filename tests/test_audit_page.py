@@ -7,7 +7,7 @@ from html import unescape
 
 import matplotlib as mpl
 import pytest
-from html_page import Page, assert_self_contained
+from html_page import Page, assert_self_contained, section
 
 from pipeline.report import audit_page
 from pipeline.report.audit_page import Audit, probability, write_audit_page
@@ -87,11 +87,6 @@ def write(tmp_path):
         return (tmp_path / "audit.html").read_text(encoding="utf-8")
 
     return written
-
-
-def section(html, name):
-    part = html[html.index(f'<section id="{name}">') :]
-    return part[: part.index("</section>") + len("</section>")]
 
 
 def text_of(html):

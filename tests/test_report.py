@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-from html_page import Page, assert_self_contained
+from html_page import Page, assert_self_contained, section
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from report_run import STAGES, make_run
@@ -208,9 +208,7 @@ def test_broken_file(tmp_path, content, found):
 
 
 def test_predicted_stands_beside_measured_confidence(html):
-    section = html[html.index('<section id="law">') :]
-    section = section[: section.index("</section>")]
-    parsed = Page(section + "</section>")
+    parsed = Page(section(html, "law"))
     labels = [value for tag, name, value in parsed.attributes if (tag, name) == ("svg", "aria-label")]
     assert any("teacher-ce measured" in label and "predicted .597" in label for label in labels)
     assert "Predicted, estimated noise" in parsed.text

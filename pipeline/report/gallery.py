@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
@@ -100,13 +100,7 @@ class Gallery:
         drawn = []
         for title, metric in (("Mean confidence", "confidence"), ("ECE on words", "ece")) if stages else ():
             dots = [
-                figures.Dot(
-                    label=stage,
-                    value=self.run.score(stage).get(metric),
-                    text=f.three(self.run.score(stage).get(metric)),
-                    colour=panels.BLUE,
-                    scaled=predicted[stage][metric],
-                )
+                replace(self._dot(stage, metric, f.three), low=None, high=None, scaled=predicted[stage][metric])
                 for stage in stages
             ]
             alt = f"{title}: " + ", ".join(

@@ -76,11 +76,14 @@ class Run:
         """The resolved config of a stage, empty where its manifest is gone."""
         return self.manifests.get(stage, {}).get("made_from", {}).get("config") or {}
 
+    def by_law(self, stage: str) -> bool:
+        """Whether this is a model's second row, at the temperature that the law of confidence calls for."""
+        return self.score(stage).get("temperature") not in (None, 1.0)
+
     def describe(self, stage: str) -> str:
         """What distinguishes a stage, in a few words: its settings, or the temperature of a second row of a model."""
-        temperature = self.score(stage).get("temperature")
-        if stage not in self.manifests and temperature not in (None, 1.0):
-            return f"T = 1 − q = {two(temperature)}, from the estimated noise"
+        if self.by_law(stage):
+            return f"T = 1 − q = {two(self.score(stage)['temperature'])}, from the estimated noise"
         return settings(self.settings(stage))
 
     @classmethod

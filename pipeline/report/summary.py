@@ -76,7 +76,7 @@ def _noise(noise: Record) -> Iterator[Markup]:
 
 def _teachers(run: Run) -> Iterator[Markup]:
     teachers = _of_role(run, "teacher")
-    trained = [stage for stage in teachers if run.score(stage).get("temperature") in (None, 1.0)]
+    trained = [stage for stage in teachers if not run.by_law(stage)]
     if len(teachers) > MOST_NAMED:
         yield _range(run, Markup("The {} teachers").format(_number(len(trained))), trained)
         return
