@@ -21,6 +21,8 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
+from pipeline.cpu_kernels import CpuKernels
+from pipeline.embedding_rows import only_rows_read
 from pipeline.encoding import Window, pad
 from pipeline.errors import PipelineError
 from pipeline.prediction import OnProgress, predict_word_logits
@@ -94,7 +96,7 @@ class WordTrainer(Trainer):
     ) -> Any:
         """The sum of the word losses over `num_items_in_batch`, as a scalar."""
         # Not TrainingArguments.bf16: that leaves the model computing in bf16 for good, in prediction too.
-        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self._bf16):
+        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self._bf16), CpuKernels():
             outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
         logits = outputs.logits.flatten(0, 1)[inputs["positions"]].float()
         total = self._word_loss(logits, inputs["signals"], self._progress()).sum()
@@ -210,25 +212,26 @@ def fit(
     arguments = training_arguments(
         settings, seed=seed, device=device, checkpoints=checkpoints, n_windows=len(train.windows)
     )
-    trainer = WordTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=train.windows,
-        eval_dataset=dev.windows,
-        data_collator=lambda windows: collate(windows, padding, train.signals),
-        word_loss=word_loss,
-        dev_loss=dev_loss or word_loss,
-        padding=padding,
-        dev=dev,
-        bf16=bf16,
-        recorder=recorder,
-        callbacks=[
-            LogCallback(on_progress, sum(len(w.positions) for w in train.windows)),
-            *([recorder] if recorder is not None else []),
-        ],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_newest(checkpoints))
+    with only_rows_read(model, [*train.windows, *dev.windows], padding):
+        trainer = WordTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=train.windows,
+            eval_dataset=dev.windows,
+            data_collator=lambda windows: collate(windows, padding, train.signals),
+            word_loss=word_loss,
+            dev_loss=dev_loss or word_loss,
+            padding=padding,
+            dev=dev,
+            bf16=bf16,
+            recorder=recorder,
+            callbacks=[
+                LogCallback(on_progress, sum(len(w.positions) for w in train.windows)),
+                *([recorder] if recorder is not None else []),
+            ],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train(resume_from_checkpoint=_newest(checkpoints))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return [record for entry in trainer.state.log_history if (record := _log_record(entry))]
 

@@ -28,7 +28,18 @@ SCIENCE = {
     "geometry",
     "gradient_weights",
 }
-MACHINERY = {"models", "encoders", "devices", "trainer", "recorder", "prediction", "sampler", "encoding"}
+MACHINERY = {
+    "models",
+    "cpu_kernels",
+    "embedding_rows",
+    "encoders",
+    "devices",
+    "trainer",
+    "recorder",
+    "prediction",
+    "sampler",
+    "encoding",
+}
 RECORDS = {"run", "files", "config", "config_tables", "config_file", "console", "report"}
 ONLY = {  # library: who may import it
     "typer": {"stages.cli", "stages.options"},

@@ -14,6 +14,7 @@ from transformers import TrainingArguments
 from pipeline import trainer
 from pipeline.config_tables import Scratch, Training
 from pipeline.corpus import Sentence
+from pipeline.embedding_rows import only_rows_read
 from pipeline.encoders import from_scratch
 from pipeline.encoding import encode
 from pipeline.errors import PipelineError
@@ -144,18 +145,19 @@ def test_loss_and_gradient_are_those_of_plain_pytorch(undivided):
     order = list(LengthBucketSampler([len(w.pieces) for w in train.windows], batch=STEP, seed=0))
     for number, (loss, (weights, gradients)) in enumerate(zip(*undivided, strict=True)):
         model = copy.deepcopy(start.model).train()
-        model.load_state_dict(weights, strict=False)
-        total, words = 0.0, 0
-        for window in (train.windows[i] for i in order[number * STEP : (number + 1) * STEP]):
-            logits = model(input_ids=torch.tensor([window.pieces])).logits[0]
-            for k, position in enumerate(window.positions):
-                tag = train.signals["tags"][window.first_word + k]
-                total = total - torch.log_softmax(logits[position], -1)[tag]
-                words += 1
-        (total / words).backward()
-        assert loss == pytest.approx((total / words).item(), rel=1e-5)
-        for name, weight in model.named_parameters():
-            torch.testing.assert_close(gradients[name], weight.grad, rtol=1e-4, atol=1e-6, msg=name)
+        with only_rows_read(model, train.windows, start.padding):
+            model.load_state_dict(weights, strict=False)
+            total, words = 0.0, 0
+            for window in (train.windows[i] for i in order[number * STEP : (number + 1) * STEP]):
+                logits = model(input_ids=torch.tensor([window.pieces])).logits[0]
+                for k, position in enumerate(window.positions):
+                    tag = train.signals["tags"][window.first_word + k]
+                    total = total - torch.log_softmax(logits[position], -1)[tag]
+                    words += 1
+            (total / words).backward()
+            assert loss == pytest.approx((total / words).item(), rel=1e-5)
+            for name, weight in model.named_parameters():
+                torch.testing.assert_close(gradients[name], weight.grad, rtol=1e-4, atol=1e-6, msg=name)
 
 
 def test_accumulation_changes_neither(undivided, tmp_path):
@@ -339,8 +341,8 @@ def test_resuming_changes_nothing(tmp_path, sentences, keys):
     with pytest.raises(StoppedError):
         run(broken, train, tmp_path / "broken", dev=dev, on_progress=stop_at(2 * steps), **keys)
     assert (tmp_path / "broken" / "checkpoints" / f"checkpoint-{steps}").is_dir()
-    with torch.no_grad():  # what it resumes from is the checkpoint alone
-        for weight in resumed.model.parameters():
+    with only_rows_read(resumed.model, [*train.windows, *dev.windows], resumed.padding), torch.no_grad():
+        for weight in resumed.model.parameters():  # what it resumes from is the checkpoint alone
             weight.add_(1.0)
     assert run(resumed, train, tmp_path / "broken", dev=dev, **keys) == expected
     same_state(resumed.model.state_dict(), whole.model.state_dict())
@@ -376,9 +378,11 @@ def test_the_weights_of_the_chosen_epoch_are_kept(tmp_path, monkeypatch, keep, k
         return torch.full((len(logits),), losses[progress.epoch])
 
     monkeypatch.setattr(trainer, "LogCallback", Remembering)
-    log = run(start, split(start.tokenizer, 16), tmp_path, epochs=4, keep=keep, dev_loss=dev_loss)
+    train = split(start.tokenizer, 16)
+    log = run(start, train, tmp_path, epochs=4, keep=keep, dev_loss=dev_loss)
     assert [record["dev_loss"] for record in log if "dev_loss" in record] == list(losses.values())
-    same_state(start.model.state_dict(), after[kept])
+    with only_rows_read(start.model, train.windows, start.padding):
+        same_state(start.model.state_dict(), after[kept])
     assert len({tuple(state["classifier.bias"].tolist()) for state in after.values()}) == 4
 
 
