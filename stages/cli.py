@@ -7,13 +7,12 @@ when they are sealed; `pipeline run` holds every stage to the config.
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from typing import Annotated
 
 import typer
 
+from stages.cli_results import audit_command, bench_command, eval_command
 from stages.options import (
     ConfigArgument,
     ConfigOption,
@@ -204,86 +203,9 @@ def distill_command(
     experiment.reporter.next_command(f"pipeline eval --run {experiment.folder}")
 
 
-@app.command("eval")
-@one_line_errors
-def eval_command(
-    stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages to compare; default: every model of the run.")
-    ] = None,
-    config: ConfigOption = None,
-    run: RunOption = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print metrics.json, alone, on standard output.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table, alone, as Markdown.")] = False,
-    geometry: Annotated[
-        bool, typer.Option("--geometry", help="Also load the teachers and measure their representations.")
-    ] = False,
-    set_: SetOption = None,
-    force: ForceOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Compare the stages: table, metrics.json, report.html."""
-    from stages.opening import open_experiment
-
-    experiment = open_experiment(config, run, set_, {}, force=force, quiet=quiet, to_stderr=json_ or markdown)
-    from pipeline.run import stages as sealed_stages
-    from stages.evaluate import evaluate
-    from stages.experiment import MODEL_KINDS
-    from stages.order import run_models
-
-    if not any(stage.kind in MODEL_KINDS for stage in sealed_stages(experiment.folder)):
-        run_models(experiment)
-    if geometry:
-        from stages.geometry import measure
-
-        measure(experiment, stages or ())
-    records = evaluate(experiment, stages or ())
-    if json_:
-        json.dump(records, sys.stdout, indent=1)
-        sys.stdout.write("\n")
-    if markdown:
-        from pipeline.report import comparison
-
-        sys.stdout.write(comparison.markdown(comparison.comparison(records, experiment.config.eval.splits[-1])))
-    experiment.reporter.say(f"next: open {experiment.folder / 'report.html'}")
-
-
-@app.command("audit")
-@one_line_errors
-def audit_command(
-    config: ConfigOption = None,
-    run: RunOption = None,
-    stage: Annotated[str | None, typer.Option(help="The stage whose word logits are asked.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="List tags that are wrong with a higher probability.")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Write the corpus with these tags corrected, too.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print summary.json, alone, on standard output.")] = False,
-    set_: SetOption = None,
-    force: ForceOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """List the training labels that are probably wrong: words.jsonl, entities.jsonl, audit.html."""
-    flags = {"audit.stage": stage, "audit.threshold": threshold}
-    from stages.opening import open_experiment, remember_table
-    from stages.order import ensure_data, ensure_model
-
-    experiment = open_experiment(config, run, set_, flags, force=force, quiet=quiet, to_stderr=json_)
-    from stages.audit import audit
-
-    ensure_data(experiment)
-    ensure_model(experiment, experiment.config.audit.stage)
-    sealed = audit(experiment)
-    remember_table(experiment, "audit")
-    if apply:
-        from stages.correct import correct, training_command
-
-        correct(experiment)
-    if json_:
-        sys.stdout.write(sealed.path("summary.json").read_text(encoding="utf-8"))
-    if apply:
-        experiment.reporter.next_command(training_command(experiment))
-    else:
-        experiment.reporter.say(
-            f"next: open {sealed.folder / 'audit.html'}, or pipeline audit --run {experiment.folder} --apply"
-        )
+app.command("eval")(eval_command)
+app.command("audit")(audit_command)
+app.command("bench")(bench_command)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,12 @@ class NoiseKind(StrEnum):
     FILE = "file"
 
 
+class Peer(StrEnum):
+    """What people use instead."""
+
+    TRAINER = "trainer"
+
+
 class Correction(StrEnum):
     """By which transition matrix cross-entropy is corrected."""
 

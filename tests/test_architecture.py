@@ -32,6 +32,7 @@ MACHINERY = {
     "models",
     "cpu_kernels",
     "embedding_rows",
+    "peers",
     "encoders",
     "devices",
     "trainer",
@@ -42,13 +43,13 @@ MACHINERY = {
 }
 RECORDS = {"run", "files", "config", "config_tables", "config_file", "console", "report"}
 ONLY = {  # library: who may import it
-    "typer": {"stages.cli", "stages.options"},
+    "typer": {"stages.cli", "stages.cli_results", "stages.options"},
     "rich": {"pipeline.console"},
     "datasets": {"pipeline.sources", "pipeline.tables"},
     "cleanlab": {"pipeline.cleanlab_ranking"},
     "transformers": {f"pipeline.{name}" for name in MACHINERY},
 }
-COMMANDS = {"stages.cli", "stages.order"}  # what knows every stage
+COMMANDS = {"stages.cli", "stages.cli_results", "stages.order"}  # what knows every stage
 SHARED_BY_STAGES = {"stages.experiment", "stages.publish", "stages.made_from", "stages.forecast"}
 HEAVY = {"torch", "transformers", "datasets", "numpy", "matplotlib", "pydantic"}
 LONGEST = 300
@@ -114,10 +115,15 @@ def test_stages_share_only_what_is_made_to_be_shared():
 
 
 def test_the_command_line_imports_stages_and_heavy_libraries_inside_commands():
-    at_once = [node for node in TREES["stages.cli"].body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    at_once = [
+        node
+        for module in ("stages.cli", "stages.cli_results")
+        for node in TREES[module].body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
     found = imports(ast.Module(at_once, []))
     ours = {module for module in found if top(module) in ("pipeline", "stages")}
-    assert ours <= {"pipeline.errors", "stages.options"}
+    assert ours <= {"pipeline.errors", "stages.options", "stages.cli_results"}
     assert not loaded_by("stages.cli") & HEAVY
 
 
