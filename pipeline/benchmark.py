@@ -13,7 +13,7 @@ import torch
 
 from pipeline.bootstrap import interval, resample_weights
 
-COLUMNS = ("work", "words/s [95 %]", "seconds", "padding", "GFLOP/s", "of GEMM peak", "ratio")
+COLUMNS = ("work", "words/s [95 %]", "seconds", "padding", "GFLOP/s", "of GEMM peak", "ratio", "same tags")
 GEMM = 2048  # rows and columns of the matrices whose product shows what the machine can reach
 RESAMPLES = 1000
 
@@ -30,6 +30,7 @@ class Work:
         bf16: whether they are done in bf16.
         padding: share of the pieces that were padding, where it is known.
         beside: of what people do instead, the name of our work that it takes turns with.
+        same_tags: of a tagger, the share of words to which our work gives the same tag.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Work:
     bf16: bool = False
     padding: float | None = None
     beside: str | None = None
+    same_tags: float | None = None
     seconds: list[float] = field(default_factory=list)
 
 
@@ -87,6 +89,8 @@ def record(work: Work, works: Sequence[Work], peaks: Mapping[bool, float]) -> di
         (ours,) = (other for other in works if other.name == work.beside)
         ratios = np.array(work.seconds) / np.array(ours.seconds)
         found |= {"beside": work.beside, "times_as_long": statistics.median(ratios.tolist())}
+    if work.same_tags is not None:
+        found["same_tags"] = work.same_tags
     return found
 
 
@@ -102,4 +106,5 @@ def cells(record: Mapping[str, Any]) -> list[str]:
         "" if share is None else f"{record['flops_per_second'] / 1e9:,.0f} {record['dtype']}",
         "" if share is None else f"{share:.0%}",
         f"{record['times_as_long']:.2f} x {record['beside']}" if "beside" in record else "",
+        f"{record['same_tags']:.2%}" if "same_tags" in record else "",
     ]

@@ -110,6 +110,8 @@ class Training(Table):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     clip: Annotated[float, Field(gt=0)] = 1.0  # largest gradient norm
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the hardware multiplies it, else fp32
+    prediction: Literal["fp32", "bf16"] = "fp32"  # the encoder's when it predicts; its head is float32 in either
+    compile: bool = False  # torch.compile in training: slow to start, then faster; needs a C++ compiler
     keep: Literal["last", "best"] = "last"  # best: the epoch with the lowest loss on dev tags
     window: Annotated[int, Field(ge=8)] = 256  # most pieces a model reads at once; longer sentences are split by words
 

@@ -56,7 +56,8 @@ def dropout(input: torch.Tensor, p: float = 0.5, training: bool = True, inplace:
     if dropped == LEVELS:
         return input * 0
     n = input.numel()
-    bits = torch.empty((n + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[:n]
+    # Not random_, which torch.compile cannot trace; that 2⁶³ − 1 itself is never drawn does not matter.
+    bits = torch.randint(-(2**63), 2**63 - 1, ((n + 3) // 4,)).view(torch.int16)[:n]
     kept = bits.view(input.shape) >= dropped - LEVELS // 2
     return input * kept.to(input.dtype).mul_(LEVELS / (LEVELS - dropped))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import torch
 from transformers.utils import logging as transformers_logging
 
@@ -26,6 +29,19 @@ def use_bf16(precision: str, device: str) -> bool:
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def check_compiler() -> None:
+    """Make sure of the C++ compiler that torch.compile calls, on a CPU and a GPU.
+
+    Raises:
+        PipelineError: there is none.
+    """
+    wanted = os.environ.get("CXX", "g++")
+    if shutil.which(wanted) is None:
+        raise PipelineError(
+            f"compile: expected the C++ compiler {wanted}, found none; install it or set compile = false"
+        )
 
 
 def quiet_libraries() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 
 from pipeline.encoding import Window, pad
+from pipeline.models import head
 
 BATCH_PIECES = 4096  # pieces per forward pass, padding included
 
@@ -17,31 +20,47 @@ OnProgress = Callable[[float, float, str], None]  # (work done, work in all, fig
 
 
 def predict_word_logits(
-    model: torch.nn.Module,
+    model: PreTrainedModel,
     windows: Sequence[Window],
     padding: int,
     on_progress: OnProgress | None = None,
+    *,
+    bf16: bool = False,
 ) -> np.ndarray:
     """Run a model over a split.
 
-    Computes in float32 without autocast: rounding to bf16 would leave confidences near 1 in steps of .004, which
-    calibration would see. Windows are read in order of length, so padding is small; rows come back in word order.
+    Windows are read in order of length, so padding is small; rows come back in word order.
 
     Args:
         model: a token classifier; it is put into evaluation mode and left in it.
         windows: the split, from `encoding.encode`; n_words is the number of their words.
         padding: the padding piece's id.
         on_progress: called with words done, words in all, and the speed as text.
+        bf16: the encoder computes in bf16 under autocast. The head stays in float32: logits rounded to bf16 would leave
+            confidences near 1 in steps of .004, which calibration would see.
 
     Returns:
         Shape (n_words, K), float32.
+
+    Raises:
+        PipelineError: with bf16, the model does not end in a linear layer.
     """
-    return _predict(model, lambda pieces: model(**pieces).logits, windows, padding, on_progress)
+    if not bf16:
+        return _predict(model, lambda pieces: model(**pieces).logits, windows, padding, on_progress)
+    last = head(model)
+    with _inputs_of(last) as read:
+
+        def states(pieces: Pieces) -> torch.Tensor:
+            with torch.autocast(model.device.type, torch.bfloat16):
+                model(**pieces)
+            return read.pop()
+
+        return _predict(model, states, windows, padding, on_progress, last)
 
 
 def predict_hidden_states(
-    model: torch.nn.Module,
-    head: torch.nn.Linear,
+    model: PreTrainedModel,
+    last: torch.nn.Linear,
     windows: Sequence[Window],
     padding: int,
     on_progress: OnProgress | None = None,
@@ -49,11 +68,11 @@ def predict_hidden_states(
     """Run a model over a split and keep what its classification head reads at each word's first piece.
 
     Taken at the head's input rather than from a list of layers, which ends before what some architectures put between
-    their last layer and the head. So states @ head.weight.T + head.bias are the word logits.
+    their last layer and the head. So states @ last.weight.T + last.bias are the word logits.
 
     Args:
         model: a token classifier; it is put into evaluation mode and left in it.
-        head: its last layer, from `models.head`, of d inputs.
+        last: its last layer, from `models.head`, of d inputs.
         windows: the split, from `encoding.encode`; n_words is the number of their words.
         padding: the padding piece's id.
         on_progress: called with words done, words in all, and the speed as text.
@@ -61,48 +80,64 @@ def predict_hidden_states(
     Returns:
         Shape (n_words, d), float32.
     """
-    read: list[torch.Tensor] = []
-    hook = head.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    with _inputs_of(last) as read:
 
-    def states(pieces: Pieces) -> torch.Tensor:
-        model(**pieces)
-        return read.pop()
+        def states(pieces: Pieces) -> torch.Tensor:
+            model(**pieces)
+            return read.pop()
 
-    try:
         return _predict(model, states, windows, padding, on_progress)
+
+
+@contextmanager
+def _inputs_of(last: torch.nn.Linear) -> Iterator[list[torch.Tensor]]:
+    """A list to which, within the context, the layer's input is added whenever the layer is called."""
+    read: list[torch.Tensor] = []
+    hook = last.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    try:
+        yield read
     finally:
         hook.remove()
 
 
 def _predict(
-    model: torch.nn.Module,
+    model: PreTrainedModel,
     forward: Callable[[Pieces], torch.Tensor],
     windows: Sequence[Window],
     padding: int,
     on_progress: OnProgress | None,
+    last: torch.nn.Linear | None = None,
 ) -> np.ndarray:
-    """What `forward` gives for a batch of pieces, (B, L, d), at each word's first piece: (n_words, d), float32."""
+    """What `forward` gives for pieces, (B, L, d), at each word's first piece, through `last` if there is one.
+
+    Shape (n_words, d or K), float32. A GPU is waited for at the end alone: batches go to it from pinned memory, and
+    rows stay there until then.
+    """
     model.eval()
-    device = next(model.parameters()).device
+    device = model.device
     n_words = sum(len(w.positions) for w in windows)
     result: torch.Tensor | None = None
     done, started = 0, time.monotonic()
     with torch.inference_mode():
         for batch in _batches(windows):
-            tensors = pad(batch, padding)
-            rows = tensors.pop("rows")
-            positions = tensors.pop("positions").to(device)
-            pieces = {name: tensor.to(device) for name, tensor in tensors.items()}
+            pieces = {name: _moved(tensor, device) for name, tensor in pad(batch, padding).items()}
+            rows, positions = pieces.pop("rows"), pieces.pop("positions")
             words = forward(pieces).flatten(0, 1)[positions].float()
+            if last is not None:
+                words = last(words)
             if result is None:
                 result = torch.empty((n_words, words.shape[-1]), dtype=torch.float32, device=device)
-            result[rows.to(device)] = words
+            result[rows] = words
             done += len(rows)
             if on_progress:
                 on_progress(done, n_words, f"{done / (time.monotonic() - started):,.0f} words/s")
     if result is None:
         raise ValueError("a split needs at least one word")
     return result.cpu().numpy()
+
+
+def _moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def _batches(windows: Sequence[Window]) -> list[list[Window]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,7 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 
 from pipeline.cpu_kernels import CpuKernels
+from pipeline.devices import check_compiler
 from pipeline.embedding_rows import only_rows_read
 from pipeline.encoding import Window, pad
 from pipeline.errors import PipelineError
@@ -108,7 +110,8 @@ class WordTrainer(Trainer):
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """The mean word loss on dev, under the name by which the best checkpoint is chosen."""
         model = cast(PreTrainedModel, self.model)
-        logits = torch.from_numpy(predict_word_logits(model, self._dev.windows, self._padding))
+        with torch.compiler.set_stance("force_eager"):  # compiling a second graph would take longer than it saves
+            logits = torch.from_numpy(predict_word_logits(model, self._dev.windows, self._padding))
         loss = self._dev_loss(logits, self._dev.signals, self._progress()).mean().item()
         metrics = {"eval_loss": loss}
         self.log(metrics)
@@ -207,7 +210,7 @@ def fit(
         one hundredth of all, or fewer at the end of an epoch) and learning_rate, or dev_loss.
 
     Raises:
-        PipelineError: the loss is not a number.
+        PipelineError: the loss is not a number; or there is no compiler, and `settings.compile` asks for one.
     """
     arguments = training_arguments(
         settings, seed=seed, device=device, checkpoints=checkpoints, n_windows=len(train.windows)
@@ -231,9 +234,21 @@ def fit(
             ],
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=_newest(checkpoints))
+        with _compiled(model) if settings.compile else nullcontext():
+            trainer.train(resume_from_checkpoint=_newest(checkpoints))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return [record for entry in trainer.state.log_history if (record := _log_record(entry))]
+
+
+@contextmanager
+def _compiled(model: PreTrainedModel) -> Iterator[None]:
+    """Within the context, calls of the model go through torch.compile, one graph for batches of any size."""
+    check_compiler()
+    model.compile(dynamic=True)
+    try:
+        yield
+    finally:
+        model._compiled_call_impl = None
 
 
 def _newest(checkpoints: Path) -> str | None:

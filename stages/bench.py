@@ -115,7 +115,8 @@ def _works(setting: Bench) -> Sequence[Work]:
     for kl in ("forward", "alternating"):
         loss = partial(_on_teacher, kl)
         works.append(_training(setting, f"distill, {kl} KL", setting.student, loss, signals, config.distill))
-    works += [_prediction(setting, f"predict, {n}", getattr(setting, n)) for n in ("teacher", "student")]
+    works.append(_prediction(setting, "predict, teacher", setting.teacher, config.teach))
+    works.append(_prediction(setting, "predict, student", setting.student, config.distill))
     weights = resample_weights(len(setting.corpus.lengths), config.eval.resamples)
     reference = setting.corpus.tags
     evaluate = partial(score, logits, reference, setting.corpus.labels, setting.corpus.lengths, weights=weights)
@@ -170,11 +171,12 @@ def _training(
     return Work(name, run, setting.n_words, flops, bf16, 1 - setting.pieces / padded)
 
 
-def _prediction(setting: Bench, name: str, classifier: Classifier) -> Work:
-    model: torch.nn.Module = copy.deepcopy(classifier.model)
-    model.to(setting.device)
-    predict = partial(predict_word_logits, model, setting.windows, classifier.padding)
-    return Work(name, partial(timed, predict), setting.n_words, _forward_flops(classifier, setting.pieces))
+def _prediction(setting: Bench, name: str, classifier: Classifier, settings: Training) -> Work:
+    model = copy.deepcopy(classifier.model)
+    torch.nn.Module.to(model, setting.device)
+    bf16 = settings.prediction == "bf16"
+    predict = partial(predict_word_logits, model, setting.windows, classifier.padding, bf16=bf16)
+    return Work(name, partial(timed, predict), setting.n_words, _forward_flops(classifier, setting.pieces), bf16)
 
 
 def _peers(setting: Bench, works: Sequence[Work]) -> list[Work]:
@@ -199,7 +201,13 @@ def _peers(setting: Bench, works: Sequence[Work]) -> list[Work]:
     stock = trained(teach, setting.teacher, config.teach)
     online = trained(distill, setting.student, config.distill, copy.deepcopy(setting.teacher.model))
     student = Classifier(copy.deepcopy(setting.student.model).eval(), setting.student.tokenizer)
-    tag = partial(peers.tag, student, setting.corpus.sentences, setting.device)
+    names, bf16 = setting.corpus.labels, config.distill.prediction == "bf16"
+    ours = predict_word_logits(student.model, setting.windows, student.padding, bf16=bf16).argmax(axis=1)
+
+    def tag() -> None:
+        found = peers.tag(student, setting.corpus.sentences, setting.device)
+        tagger.same_tags = sum(names[k] == name for k, name in zip(ours, found, strict=True)) / len(found)
+
     predict = works[4]
     tagger = Work("", partial(timed, tag), predict.words, predict.flops)
     for peer, name, work in (

@@ -84,7 +84,9 @@ def distill(experiment: Experiment, name: str, settings: Distill) -> run.Stage:
                 on_progress=meter.update,
             )
         write_log(folder / "log.jsonl", log)
-        made_with |= publish(folder, name, student, windows, corpora, device, experiment.reporter)
+        made_with |= publish(
+            folder, name, student, windows, corpora, device, settings.prediction == "bf16", experiment.reporter
+        )
         made_with["precision"] = "bf16" if bf16 else "fp32"
     return experiment.sealed(name, "distill")
 

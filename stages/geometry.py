@@ -80,13 +80,12 @@ def _hidden_states(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the head reads of every word, (n_words, d), and its weight rows, (K, d)."""
     classifier = models.load(teacher.path("model"))
-    model: torch.nn.Module = classifier.model
-    model.to(device)
+    torch.nn.Module.to(classifier.model, device)
     head = models.head(classifier.model)
     largest = window_size(classifier.tokenizer, classifier.model.config, teacher.made_from["config"]["window"])
     windows = encode(corpus.sentences, classifier.tokenizer, largest)
     with experiment.reporter.progress(f"{teacher.name}: hidden states of {SPLIT}") as meter:
-        hidden = predict_hidden_states(model, head, windows, classifier.padding, meter.update)
+        hidden = predict_hidden_states(classifier.model, head, windows, classifier.padding, meter.update)
     return hidden, head.weight.detach().cpu().numpy()
 
 

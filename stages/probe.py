@@ -109,11 +109,11 @@ def _fit_and_predict(
             checkpoints=checkpoints,
             on_progress=meter.update,
         )
-    model: torch.nn.Module = classifier.model
-    model.to(device)
+    torch.nn.Module.to(classifier.model, device)
     with experiment.reporter.progress(f"{name}: word logits") as meter:
         windows = encode(held_out.sentences, classifier.tokenizer, largest)
-        return predict_word_logits(model, windows, classifier.padding, meter.update)
+        bf16 = settings.prediction == "bf16"
+        return predict_word_logits(classifier.model, windows, classifier.padding, meter.update, bf16=bf16)
 
 
 def _record(found: NoiseEstimate, corpus: Corpus) -> dict[str, Any]:

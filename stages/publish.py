@@ -24,21 +24,21 @@ def publish(
     windows: Mapping[str, Sequence[Window]],
     corpora: Mapping[str, Corpus],
     device: str,
+    bf16: bool,
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """Save a model and predict every split.
+    """Save a model and predict every split; with bf16, see `predict_word_logits`.
 
     Returns:
         What the manifest records of it: device, parameters, and words per second on the last split.
     """
     classifier.save(folder / "model")
-    model: torch.nn.Module = classifier.model
-    model.to(device)
+    torch.nn.Module.to(classifier.model, device)
     speed = 0.0
     for split, corpus in corpora.items():
         began = time.monotonic()
         with reporter.progress(f"{name}: word logits of {split}") as meter:
-            logits = predict_word_logits(model, windows[split], classifier.padding, meter.update)
+            logits = predict_word_logits(classifier.model, windows[split], classifier.padding, meter.update, bf16=bf16)
         speed = len(logits) / (time.monotonic() - began)
         WordLogits(corpus.labels, corpus.words_sha256, logits).save(folder / "logits" / f"{split}.safetensors")
     return {"device": device, "parameters": classifier.model.num_parameters(), "words_per_second": round(speed, 1)}

@@ -92,7 +92,9 @@ def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
             )
         write_log(folder / "log.jsonl", log)
         recorder.record.save(folder / training_record.FILE)
-        made_with |= publish(folder, name, classifier, windows, corpora, device, experiment.reporter)
+        made_with |= publish(
+            folder, name, classifier, windows, corpora, device, settings.prediction == "bf16", experiment.reporter
+        )
         made_with["precision"] = "bf16" if bf16 else "fp32"
     return experiment.sealed(name, "teach")
 

@@ -20,5 +20,6 @@ def test_every_kind_of_work_is_timed(tmp_path, against):
         assert record["words_per_second_low"] <= record["words_per_second"] <= record["words_per_second_high"]
     if against:
         assert [records[peer]["beside"] for peer in peers] == ["teach", "distill, forward KL", "predict, student"]
+        assert records["transformers.pipeline"]["same_tags"] == 1
         assert records["stock Trainer"]["padding"] > records["teach"]["padding"]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.toml", "data"]

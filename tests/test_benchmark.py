@@ -31,9 +31,9 @@ def test_a_row_has_a_cell_for_every_column():
     peer = work("stock", [3.0, 3.0], beside="teach")
     peaks = {False: 4e9}
     assert cells(record(ours, [ours], peaks)) == [
-        "teach", "1,000 [1,000, 1,000]", "1.00", "25.0%", "2 fp32", "50%", ""
+        "teach", "1,000 [1,000, 1,000]", "1.00", "25.0%", "2 fp32", "50%", "", ""
     ]  # fmt: skip
-    assert cells(record(peer, [ours, peer], peaks))[-1] == "3.00 x teach"
+    assert cells(record(peer, [ours, peer], peaks))[-2] == "3.00 x teach"
     assert len(cells(record(peer, [ours, peer], peaks))) == len(COLUMNS)
 
 

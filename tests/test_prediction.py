@@ -127,3 +127,34 @@ def test_no_hook_stays_on_the_head(tiny_classifier, sentences):
     with pytest.raises(KeyboardInterrupt):
         hidden_states(tiny_classifier, windows, stop)
     assert not head(tiny_classifier.model)._forward_pre_hooks
+
+
+def test_bf16_is_for_the_encoder_and_not_for_the_head(tiny_classifier, sentences):
+    windows = encode(sentences, tiny_classifier.tokenizer, 512)
+    model, padding = tiny_classifier.model, tiny_classifier.padding
+    exact, found = predict(tiny_classifier, windows), predict_word_logits(model, windows, padding, bf16=True)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, atol=0.02 * np.abs(exact).max())
+    assert np.abs(found - exact).max() > 0
+    rounded = torch.from_numpy(found).bfloat16().float().numpy()
+    assert np.mean(rounded != found) > 0.9, "logits are not rounded to bf16"
+    np.testing.assert_array_equal(predict(tiny_classifier, windows), exact)
+    assert not head(model)._forward_pre_hooks
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_gpu_gives_the_same_rows_and_is_not_waited_for(tiny_classifier, sentences, bf16):
+    windows = encode(sentences, tiny_classifier.tokenizer, 512)
+    expected = predict(tiny_classifier, windows)
+    tiny_classifier.model.to("cuda")
+    waits = []
+
+    def watch(done, total, _):
+        torch.cuda.set_sync_debug_mode("error" if done < total else "default")
+        waits.append(done)
+
+    found = predict_word_logits(tiny_classifier.model, windows, tiny_classifier.padding, watch, bf16=bf16)
+    np.testing.assert_allclose(found, expected, atol=(0.02 if bf16 else 1e-4) * np.abs(expected).max())
+    assert waits[-1] == len(expected)

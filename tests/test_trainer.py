@@ -2,6 +2,7 @@ import copy
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -503,3 +504,24 @@ def test_training_on_a_gpu(tmp_path, bf16):
     expected = run(on_cpu, train, tmp_path / "cpu", epochs=2)
     found, wanted = ([r.get("loss", r.get("dev_loss")) for r in records] for records in (log, expected))
     np.testing.assert_allclose(found, wanted, rtol=5e-2 if bf16 else 1e-3)
+
+
+@pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore")  # what torch.compile itself imports and reads is deprecated
+def test_compiled_training_learns_the_same(tmp_path):
+    start = classifier()
+    other = copy.deepcopy(start)
+    train = split(start.tokenizer, 4 * STEP)
+    compiled = run(start, train, tmp_path / "compiled", compile=True, epochs=2)
+    plain = run(other, train, tmp_path / "plain", epochs=2)
+    found, expected = ([r.get("loss", r.get("dev_loss")) for r in log] for log in (compiled, plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert start.model._compiled_call_impl is None
+    assert start.model.state_dict().keys() == other.model.state_dict().keys()
+
+
+def test_compiling_without_a_compiler(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    start = classifier()
+    with pytest.raises(PipelineError, match=r"compile: expected the C\+\+ compiler no-such-compiler, found none"):
+        run(start, split(start.tokenizer, STEP), tmp_path, compile=True)
