@@ -1,8 +1,8 @@
 """Dropout and attention as a CPU computes them fastest in training.
 
 Beside matrix products, a small encoder on a CPU spends most of a training step in drawing dropout masks one number at a
-time, and in a fused attention whose backward pass in bf16 is slower than separate products. `CpuKernels` replaces both
-while it is active, for whatever model calls them:
+time, and in a fused attention that is slower in bf16 than separate products, above all in its backward pass.
+`CpuKernels` replaces both while it is active, for whatever model calls them:
 
     with CpuKernels():
         model(...)
@@ -74,8 +74,8 @@ def attention(
 ) -> torch.Tensor:
     """Scaled dot-product attention, softmax(Q Kᵀ · scale + mask) V, with dropout on the softmax.
 
-    Takes (B, L, L) more numbers per head than the fused kernel; at the lengths of sentences that is little. Without
-    gradients, or where keys are shared or hidden by order, torch's own kernel is called.
+    Takes (B, L, L) more numbers per head than the fused kernel; at the lengths of sentences that is little. In
+    float32 without gradients, or where keys are shared or hidden by order, torch's own kernel is called.
 
     Args:
         query: shape (B, heads, L, d).
@@ -90,7 +90,8 @@ def attention(
     Returns:
         Shape (B, heads, L, d).
     """
-    if is_causal or enable_gqa or not torch.is_grad_enabled():
+    fused_is_faster = query.dtype == torch.float32 and not torch.is_grad_enabled()
+    if is_causal or enable_gqa or fused_is_faster:
         return F.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale=scale)
     scores = (query * (scale or query.shape[-1] ** -0.5)) @ key.transpose(-2, -1)
     if attn_mask is not None and attn_mask.dtype == torch.bool:

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from pipeline.cpu_kernels import CpuKernels
 from pipeline.encoding import Window, pad
 from pipeline.models import head
 
-BATCH_PIECES = 4096  # pieces per forward pass, padding included
+# Pieces per forward pass, padding included: what a processor's cache holds, and what fills a GPU.
+BATCH_PIECES = {"cpu": 1024, "cuda": 32768}
 
 Pieces = dict[str, torch.Tensor]
 OnProgress = Callable[[float, float, str], None]  # (work done, work in all, figures to show beside it)
@@ -118,8 +120,8 @@ def _predict(
     n_words = sum(len(w.positions) for w in windows)
     result: torch.Tensor | None = None
     done, started = 0, time.monotonic()
-    with torch.inference_mode():
-        for batch in _batches(windows):
+    with torch.inference_mode(), CpuKernels():
+        for batch in _batches(windows, BATCH_PIECES.get(device.type, BATCH_PIECES["cuda"])):
             pieces = {name: _moved(tensor, device) for name, tensor in pad(batch, padding).items()}
             rows, positions = pieces.pop("rows"), pieces.pop("positions")
             words = forward(pieces).flatten(0, 1)[positions].float()
@@ -140,11 +142,11 @@ def _moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
-def _batches(windows: Sequence[Window]) -> list[list[Window]]:
-    """Windows sorted by length, longest first, in batches of about BATCH_PIECES pieces."""
+def _batches(windows: Sequence[Window], largest: int) -> list[list[Window]]:
+    """Windows sorted by length, longest first, in batches of at most so many pieces, or of one window."""
     batches: list[list[Window]] = []
     for window in sorted(windows, key=lambda w: -len(w.pieces)):
-        if batches and (len(batches[-1]) + 1) * len(batches[-1][0].pieces) <= BATCH_PIECES:
+        if batches and (len(batches[-1]) + 1) * len(batches[-1][0].pieces) <= largest:
             batches[-1].append(window)
         else:
             batches.append([window])

@@ -49,7 +49,7 @@ def test_the_batch_does_not_matter(tiny_classifier, sentences, monkeypatch, piec
     windows = encode(sentences, tiny_classifier.tokenizer, 32)
     assert len(windows) > len(sentences)
     expected = predict(tiny_classifier, windows)
-    monkeypatch.setattr(prediction, "BATCH_PIECES", pieces)
+    monkeypatch.setitem(prediction.BATCH_PIECES, "cpu", pieces)
     np.testing.assert_allclose(predict(tiny_classifier, windows), expected, atol=1e-5)
 
 
@@ -58,7 +58,7 @@ def test_batches_stay_within_their_pieces(tiny_classifier, sentences, monkeypatc
     tiny_classifier.model.register_forward_pre_hook(
         lambda module, args, kwargs: sizes.append(kwargs["input_ids"].shape), with_kwargs=True
     )
-    monkeypatch.setattr(prediction, "BATCH_PIECES", 300)
+    monkeypatch.setitem(prediction.BATCH_PIECES, "cpu", 300)
     predict(tiny_classifier, encode(sentences, tiny_classifier.tokenizer, 128))
     assert all(rows * length <= 300 or rows == 1 for rows, length in sizes)
     assert max(rows for rows, _ in sizes) > 4
