@@ -5,6 +5,7 @@ Only `pipeline bench --against trainer` imports this module.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -40,9 +41,10 @@ def fit(
     *,
     seed: int,
     device: str,
+    epochs: int = 1,
     teacher: PreTrainedModel | None = None,
 ) -> Fitted:
-    """One epoch of the stock Trainer: random batches padded to their longest, float32, the model's own loss.
+    """Some epochs of the stock Trainer: random batches padded to their longest, float32, the model's own loss.
 
     With a teacher, the straightforward online distillation: the teacher reads every batch too, and the loss is the
     forward KL between them at each word, by `F.kl_div`.
@@ -54,6 +56,7 @@ def fit(
         settings: the fields of `config_tables.Training`.
         seed: order and dropout.
         device: cpu or cuda.
+        epochs: passes over the split; the learning rate rises and falls over all of them as `settings` say.
         teacher: a model of the same labels and pieces.
     """
     rows = [_row(window, tags) for window in windows]
@@ -63,9 +66,11 @@ def fit(
             output_dir=folder,
             seed=seed,
             use_cpu=device == "cpu",
-            num_train_epochs=1,
+            num_train_epochs=epochs,
             per_device_train_batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
+            lr_scheduler_type="linear",
+            warmup_steps=math.ceil(settings.warmup * epochs * math.ceil(len(rows) / settings.batch_size)),
             weight_decay=settings.weight_decay,
             max_grad_norm=settings.clip,
             save_strategy="no",
@@ -81,7 +86,7 @@ def fit(
         trainer.train()
         seconds = time.perf_counter() - began
     real = sum(len(window.pieces) for window in windows)
-    return Fitted(seconds, 1 - real / collator.pieces)
+    return Fitted(seconds, 1 - epochs * real / collator.pieces)
 
 
 def tag(classifier: Classifier, sentences: Sequence[Sentence], device: str) -> list[str]:
