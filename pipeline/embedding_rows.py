@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 
 import numpy as np
 import torch
@@ -12,11 +11,11 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 
-from pipeline.encoding import Window
+from pipeline.encoding import Windows
 
 
 @contextmanager
-def only_rows_read(model: PreTrainedModel, windows: Sequence[Window], padding: int) -> Iterator[None]:
+def only_rows_read(model: PreTrainedModel, splits: Sequence[Windows], padding: int) -> Iterator[None]:
     """Within the context, the model's embedding table holds only the rows that some window or its padding reads.
 
     Most of a small encoder's weights are rows of pieces that never occur in a corpus. Their gradient is zero, but it
@@ -26,7 +25,7 @@ def only_rows_read(model: PreTrainedModel, windows: Sequence[Window], padding: i
 
     Args:
         model: an encoder; left alone if its table is not a plain one, or is shared with another layer.
-        windows: everything the model will read within the context.
+        splits: everything the model will read within the context.
         padding: the padding piece's id.
     """
     table = model.get_input_embeddings()
@@ -34,8 +33,8 @@ def only_rows_read(model: PreTrainedModel, windows: Sequence[Window], padding: i
     if type(table) is not nn.Embedding or table.max_norm is not None or len(users) != 1:
         yield
         return
-    pieces = chain([padding], *(window.pieces for window in windows))
-    rows = torch.from_numpy(np.unique(np.fromiter(pieces, dtype=np.int64)))
+    pieces = [np.unique(windows.pieces) for windows in splits]
+    rows = torch.from_numpy(np.unique(np.concatenate([[padding], *pieces])))
     kept = _Rows(table, rows)
     model.set_input_embeddings(kept)
     try:

@@ -19,7 +19,7 @@ from transformers import DataCollatorForTokenClassification, PreTrainedModel, Tr
 from transformers.trainer_callback import PrinterCallback
 
 from pipeline.corpus import Sentence
-from pipeline.encoding import Window
+from pipeline.encoding import Window, Windows
 from pipeline.models import Classifier
 
 IGNORED = -100
@@ -35,7 +35,7 @@ class Fitted:
 
 def fit(
     classifier: Classifier,
-    windows: Sequence[Window],
+    windows: Windows,
     tags: Sequence[int],
     settings: Any,
     *,
@@ -85,8 +85,7 @@ def fit(
         began = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - began
-    real = sum(len(window.pieces) for window in windows)
-    return Fitted(seconds, 1 - epochs * real / collator.pieces)
+    return Fitted(seconds, 1 - epochs * len(windows.pieces) / collator.pieces)
 
 
 def tag(classifier: Classifier, sentences: Sequence[Sentence], device: str) -> list[str]:

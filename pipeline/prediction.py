@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.cpu_kernels import CpuKernels
-from pipeline.encoding import Window, pad
+from pipeline.encoding import Windows, pad
 from pipeline.models import head
 
 # Pieces per forward pass, padding included: what a processor's cache holds, and what fills a GPU.
@@ -23,7 +23,7 @@ OnProgress = Callable[[float, float, str], None]  # (work done, work in all, fig
 
 def predict_word_logits(
     model: PreTrainedModel,
-    windows: Sequence[Window],
+    windows: Windows,
     padding: int,
     on_progress: OnProgress | None = None,
     *,
@@ -35,7 +35,7 @@ def predict_word_logits(
 
     Args:
         model: a token classifier; it is put into evaluation mode and left in it.
-        windows: the split, from `encoding.encode`; n_words is the number of their words.
+        windows: the split, from `encoding.encode`.
         padding: the padding piece's id.
         on_progress: called with words done, words in all, and the speed as text.
         bf16: the encoder computes in bf16 under autocast. The head stays in float32: logits rounded to bf16 would leave
@@ -63,7 +63,7 @@ def predict_word_logits(
 def predict_hidden_states(
     model: PreTrainedModel,
     last: torch.nn.Linear,
-    windows: Sequence[Window],
+    windows: Windows,
     padding: int,
     on_progress: OnProgress | None = None,
 ) -> np.ndarray:
@@ -75,7 +75,7 @@ def predict_hidden_states(
     Args:
         model: a token classifier; it is put into evaluation mode and left in it.
         last: its last layer, from `models.head`, of d inputs.
-        windows: the split, from `encoding.encode`; n_words is the number of their words.
+        windows: the split, from `encoding.encode`.
         padding: the padding piece's id.
         on_progress: called with words done, words in all, and the speed as text.
 
@@ -105,7 +105,7 @@ def _inputs_of(last: torch.nn.Linear) -> Iterator[list[torch.Tensor]]:
 def _predict(
     model: PreTrainedModel,
     forward: Callable[[Pieces], torch.Tensor],
-    windows: Sequence[Window],
+    windows: Windows,
     padding: int,
     on_progress: OnProgress | None,
     last: torch.nn.Linear | None = None,
@@ -117,22 +117,22 @@ def _predict(
     """
     model.eval()
     device = model.device
-    n_words = sum(len(w.positions) for w in windows)
     result: torch.Tensor | None = None
     done, started = 0, time.monotonic()
     with torch.inference_mode(), CpuKernels():
-        for batch in _batches(windows, BATCH_PIECES.get(device.type, BATCH_PIECES["cuda"])):
-            pieces = {name: _moved(tensor, device) for name, tensor in pad(batch, padding).items()}
+        for batch in _batches(windows.lengths, BATCH_PIECES.get(device.type, BATCH_PIECES["cuda"])):
+            padded = pad([windows[i] for i in batch], padding)
+            pieces = {name: _moved(tensor, device) for name, tensor in padded.items()}
             rows, positions = pieces.pop("rows"), pieces.pop("positions")
             words = forward(pieces).flatten(0, 1)[positions].float()
             if last is not None:
                 words = last(words)
             if result is None:
-                result = torch.empty((n_words, words.shape[-1]), dtype=torch.float32, device=device)
+                result = torch.empty((windows.n_words, words.shape[-1]), dtype=torch.float32, device=device)
             result[rows] = words
             done += len(rows)
             if on_progress:
-                on_progress(done, n_words, f"{done / (time.monotonic() - started):,.0f} words/s")
+                on_progress(done, windows.n_words, f"{done / (time.monotonic() - started):,.0f} words/s")
     if result is None:
         raise ValueError("a split needs at least one word")
     return result.cpu().numpy()
@@ -142,12 +142,11 @@ def _moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
-def _batches(windows: Sequence[Window], largest: int) -> list[list[Window]]:
-    """Windows sorted by length, longest first, in batches of at most so many pieces, or of one window."""
-    batches: list[list[Window]] = []
-    for window in sorted(windows, key=lambda w: -len(w.pieces)):
-        if batches and (len(batches[-1]) + 1) * len(batches[-1][0].pieces) <= largest:
-            batches[-1].append(window)
-        else:
-            batches.append([window])
-    return batches
+def _batches(lengths: np.ndarray, largest: int) -> Iterator[np.ndarray]:
+    """Indices of windows, longest first, in batches of at most so many pieces, or of one window."""
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        end = start + max(1, largest // int(lengths[order[start]]))
+        yield order[start:end]
+        start = end

@@ -24,7 +24,7 @@ class LengthBucketSampler(Sampler[int]):
         seed: the experiment's seed.
     """
 
-    def __init__(self, lengths: Sequence[int], *, batch: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int] | np.ndarray, *, batch: int, seed: int) -> None:
         self._lengths = np.asarray(lengths)
         self._batch = batch
         self._seed = seed

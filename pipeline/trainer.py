@@ -25,7 +25,7 @@ from transformers.trainer_callback import PrinterCallback
 from pipeline.cpu_kernels import CpuKernels
 from pipeline.devices import check_compiler
 from pipeline.embedding_rows import only_rows_read
-from pipeline.encoding import Window, pad
+from pipeline.encoding import Window, Windows, pad
 from pipeline.errors import PipelineError
 from pipeline.prediction import OnProgress, predict_word_logits
 from pipeline.recorder import Recorder
@@ -50,7 +50,7 @@ class Words:
         signals: named tensors of shape (n_words, ...), row i for word i, such as the target distribution.
     """
 
-    windows: Sequence[Window]
+    windows: Windows
     signals: Mapping[str, torch.Tensor]
 
 
@@ -123,8 +123,8 @@ class WordTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthBucketSampler:
         step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        lengths = [len(window.pieces) for window in cast(Sequence[Window], train_dataset or self.train_dataset)]
-        return LengthBucketSampler(lengths, batch=step, seed=self.args.seed)
+        windows = cast(Windows, train_dataset or self.train_dataset)
+        return LengthBucketSampler(windows.lengths, batch=step, seed=self.args.seed)
 
 
 def collate(windows: Sequence[Window], padding: int, signals: Mapping[str, torch.Tensor]) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def fit(
     arguments = training_arguments(
         settings, seed=seed, device=device, checkpoints=checkpoints, n_windows=len(train.windows)
     )
-    with only_rows_read(model, [*train.windows, *dev.windows], padding):
+    with only_rows_read(model, [train.windows, dev.windows], padding):
         trainer = WordTrainer(
             model=model,
             args=arguments,
@@ -229,7 +229,7 @@ def fit(
             bf16=bf16,
             recorder=recorder,
             callbacks=[
-                LogCallback(on_progress, sum(len(w.positions) for w in train.windows)),
+                LogCallback(on_progress, train.windows.n_words),
                 *([recorder] if recorder is not None else []),
             ],
         )

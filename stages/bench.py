@@ -26,7 +26,7 @@ from pipeline.bootstrap import resample_weights
 from pipeline.config_tables import Training
 from pipeline.corpus import Corpus
 from pipeline.divergences import divergence
-from pipeline.encoding import Window, encode, window_size
+from pipeline.encoding import Windows, encode, window_size
 from pipeline.losses import sgce
 from pipeline.metrics import score
 from pipeline.models import Classifier
@@ -42,7 +42,7 @@ class Bench:
 
     experiment: Experiment
     corpus: Corpus
-    windows: Sequence[Window]
+    windows: Windows
     teacher: Classifier
     student: Classifier
     device: str
@@ -51,7 +51,7 @@ class Bench:
     @property
     def pieces(self) -> int:
         """Real pieces, special ones included."""
-        return sum(len(window.pieces) for window in self.windows)
+        return len(self.windows.pieces)
 
     @property
     def n_words(self) -> int:
@@ -134,7 +134,7 @@ def _training(
 ) -> Work:
     """One epoch from the start, until its last step: evaluation on dev and the checkpoint are left out."""
     bf16 = devices.use_bf16(settings.precision, setting.device)
-    first = setting.windows[:1]
+    first = encode(setting.corpus.sentences[:1], start.tokenizer, int(setting.windows.lengths.max()))
 
     def run() -> float:
         model = copy.deepcopy(start.model)
@@ -162,11 +162,10 @@ def _training(
             )
         return last[0] - began
 
-    order = list(
-        LengthBucketSampler([len(w.pieces) for w in setting.windows], batch=settings.batch_size, seed=setting.seed)
-    )
-    batches = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
-    padded = sum(len(batch) * max(len(setting.windows[i].pieces) for i in batch) for batch in batches)
+    lengths = setting.windows.lengths
+    order = list(LengthBucketSampler(lengths, batch=settings.batch_size, seed=setting.seed))
+    batches = [lengths[order[i : i + settings.batch_size]] for i in range(0, len(order), settings.batch_size)]
+    padded = sum(len(batch) * int(batch.max()) for batch in batches)
     flops = 3 * _forward_flops(start, setting.pieces)
     return Work(name, run, setting.n_words, flops, bf16, 1 - setting.pieces / padded)
 

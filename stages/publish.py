@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 
 from pipeline.console import Reporter
 from pipeline.corpus import Corpus
-from pipeline.encoding import Window
+from pipeline.encoding import Windows
 from pipeline.models import Classifier
 from pipeline.prediction import predict_word_logits
 from pipeline.word_logits import WordLogits
@@ -21,7 +21,7 @@ def publish(
     folder: Path,
     name: str,
     classifier: Classifier,
-    windows: Mapping[str, Sequence[Window]],
+    windows: Mapping[str, Windows],
     corpora: Mapping[str, Corpus],
     device: str,
     bf16: bool,

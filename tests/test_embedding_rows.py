@@ -2,15 +2,17 @@
 
 import contextlib
 
+import numpy as np
 import pytest
 import torch
 from test_trainer import classifier, run, split
 
 from pipeline import trainer
 from pipeline.embedding_rows import only_rows_read
-from pipeline.encoding import Window
+from pipeline.encoding import Windows
 
 ROWS = [5, 9, 11]
+WINDOWS = Windows(np.array(ROWS), np.array([0, 3]), np.array([0]), np.array([0, 1]))
 
 
 def fitted(folder, **keys):
@@ -43,7 +45,7 @@ def test_inside_the_table_is_small_and_outside_it_is_whole(tiny_classifier):
     model = tiny_classifier.model
     table = model.get_input_embeddings()
     before = table.weight.detach().clone()
-    with only_rows_read(model, [Window(ROWS, [0], 0)], tiny_classifier.padding):
+    with only_rows_read(model, [WINDOWS], tiny_classifier.padding):
         small = model.get_input_embeddings()
         assert small.weight.shape == (4, before.shape[1])
         assert "_place" not in "".join(model.state_dict())
@@ -62,5 +64,5 @@ def test_a_table_that_is_shared_is_left_alone(tiny_classifier):
     table = model.get_input_embeddings()
     model.twin = torch.nn.Linear(*reversed(table.weight.shape))
     model.twin.weight = table.weight
-    with only_rows_read(model, [Window(ROWS, [0], 0)], tiny_classifier.padding):
+    with only_rows_read(model, [WINDOWS], tiny_classifier.padding):
         assert model.get_input_embeddings() is table

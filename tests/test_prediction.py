@@ -86,7 +86,7 @@ def test_progress_counts_words(tiny_classifier, sentences):
 
 def test_a_split_without_words(tiny_classifier):
     with pytest.raises(ValueError, match="at least one word"):
-        predict(tiny_classifier, [])
+        predict(tiny_classifier, encode([], tiny_classifier.tokenizer, 64))
 
 
 def hidden_states(classifier, windows, on_progress=None):

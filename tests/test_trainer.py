@@ -146,7 +146,7 @@ def test_loss_and_gradient_are_those_of_plain_pytorch(undivided):
     order = list(LengthBucketSampler([len(w.pieces) for w in train.windows], batch=STEP, seed=0))
     for number, (loss, (weights, gradients)) in enumerate(zip(*undivided, strict=True)):
         model = copy.deepcopy(start.model).train()
-        with only_rows_read(model, train.windows, start.padding):
+        with only_rows_read(model, [train.windows], start.padding):
             model.load_state_dict(weights, strict=False)
             total, words = 0.0, 0
             for window in (train.windows[i] for i in order[number * STEP : (number + 1) * STEP]):
@@ -342,7 +342,7 @@ def test_resuming_changes_nothing(tmp_path, sentences, keys):
     with pytest.raises(StoppedError):
         run(broken, train, tmp_path / "broken", dev=dev, on_progress=stop_at(2 * steps), **keys)
     assert (tmp_path / "broken" / "checkpoints" / f"checkpoint-{steps}").is_dir()
-    with only_rows_read(resumed.model, [*train.windows, *dev.windows], resumed.padding), torch.no_grad():
+    with only_rows_read(resumed.model, [train.windows, dev.windows], resumed.padding), torch.no_grad():
         for weight in resumed.model.parameters():  # what it resumes from is the checkpoint alone
             weight.add_(1.0)
     assert run(resumed, train, tmp_path / "broken", dev=dev, **keys) == expected
@@ -382,7 +382,7 @@ def test_the_weights_of_the_chosen_epoch_are_kept(tmp_path, monkeypatch, keep, k
     train = split(start.tokenizer, 16)
     log = run(start, train, tmp_path, epochs=4, keep=keep, dev_loss=dev_loss)
     assert [record["dev_loss"] for record in log if "dev_loss" in record] == list(losses.values())
-    with only_rows_read(start.model, train.windows, start.padding):
+    with only_rows_read(start.model, [train.windows], start.padding):
         same_state(start.model.state_dict(), after[kept])
     assert len({tuple(state["classifier.bias"].tolist()) for state in after.values()}) == 4
 
