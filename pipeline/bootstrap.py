@@ -12,7 +12,11 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+
+BLOCK = 1 << 20  # numbers of resamples x sentences at work at once
 
 
 def resample_weights(n_sentences: int, n_resamples: int = 1000, seed: int = 0) -> np.ndarray:
@@ -24,21 +28,43 @@ def resample_weights(n_sentences: int, n_resamples: int = 1000, seed: int = 0) -
         seed: the only source of randomness.
 
     Returns:
-        Counts, shape (R, S), float32; every row sums to S.
+        Counts, shape (R, S), uint16; every row sums to S, so
+        only more than 65,535 sentences could overflow, were one of them drawn that often.
 
     Raises:
         ValueError: S or R is below 1.
 
     Example:
         >>> resample_weights(4, 3).sum(axis=1).tolist()
-        [4.0, 4.0, 4.0]
+        [4, 4, 4]
     """
     if n_sentences < 1 or n_resamples < 1:
         raise ValueError(f"a bootstrap needs at least 1 sentence and 1 resample, got {n_sentences} and {n_resamples}")
-    drawn = np.random.default_rng(seed).integers(n_sentences, size=(n_resamples, n_sentences))
-    drawn += np.arange(n_resamples)[:, None] * n_sentences
-    counts = np.bincount(drawn.ravel(), minlength=n_resamples * n_sentences)
-    return counts.reshape(n_resamples, n_sentences).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    weights = np.empty((n_resamples, n_sentences), dtype=np.uint16)
+    for block in _blocks(weights):
+        drawn = rng.integers(n_sentences, size=block.shape) + np.arange(len(block))[:, None] * n_sentences
+        block[...] = np.bincount(drawn.ravel(), minlength=block.size).reshape(block.shape)
+    return weights
+
+
+def resampled_sums(weights: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """The sums of every resample: weights @ sums, in float64 whatever holds the counts.
+
+    Args:
+        weights: counts from `resample_weights`, shape (R, S).
+        sums: of each sentence, shape (S, D), float64.
+
+    Returns:
+        Shape (R, D), float64.
+    """
+    return np.concatenate([block.astype(np.float64) @ sums for block in _blocks(weights)])
+
+
+def _blocks(weights: np.ndarray) -> Iterator[np.ndarray]:
+    """Views of some rows at a time, such that what is computed of them stays small however many sentences there are."""
+    rows = max(1, BLOCK // weights.shape[1])
+    return (weights[start : start + rows] for start in range(0, len(weights), rows))
 
 
 def ratio(part: np.ndarray, whole: np.ndarray, *, empty: float = float("nan")) -> np.ndarray:

@@ -7,11 +7,13 @@ All arithmetic is float64. Bins are sums per sentence, so they add up under any 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from pipeline.bootstrap import ratio
 
+BLOCK = 1 << 16  # words whose probabilities are at work at once
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 
 
@@ -86,17 +88,23 @@ def fit_temperature(logits: np.ndarray, gold: np.ndarray) -> float:
     """
     if not len(gold):
         raise ValueError("fitting a temperature needs at least 1 word, got 0")
-    logits = np.asarray(logits, dtype=np.float64)
-    logits = logits - logits.max(axis=1, keepdims=True)  # a common offset would cost digits of the slope
-    at_gold = np.take_along_axis(logits, np.asarray(gold)[:, None], axis=1).mean()
+    at_gold = sum(np.take_along_axis(z, tags[:, None], axis=1).sum() for z, tags in _blocks(logits, gold))
     low, high = LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE
     for _ in range(40):  # halves a log range of 6 down to the rounding error of T
         temperature = math.sqrt(low * high)
-        slope = (softmax(logits, temperature) * logits).sum(axis=1).mean() - at_gold
+        slope = sum((softmax(z, temperature) * z).sum() for z, _ in _blocks(logits, gold)) - at_gold
         if slope == 0:
             break
         low, high = (temperature, high) if slope > 0 else (low, temperature)
     return temperature
+
+
+def _blocks(logits: np.ndarray, gold: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Some words at a time: their logits in float64, the largest of each word 0, and their gold labels."""
+    for start in range(0, len(gold), BLOCK):
+        z = np.asarray(logits[start : start + BLOCK], dtype=np.float64)
+        # A common offset would cost digits of the slope.
+        yield z - z.max(axis=1, keepdims=True), np.asarray(gold[start : start + BLOCK])
 
 
 def nll(log_p: np.ndarray, gold: np.ndarray) -> np.ndarray:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.bootstrap import interval, ratio
-from pipeline.calibration import bin_sums, brier, ece, equal_mass_edges, equal_width_edges, log_softmax, mce, nll
+from pipeline.bootstrap import interval, ratio, resampled_sums
+from pipeline.calibration import BLOCK, bin_sums, brier, ece, equal_mass_edges, equal_width_edges, log_softmax, mce, nll
 from pipeline.entities import Spans, entity_spans, entity_types, match_counts, matches, precision_recall_f1
 
 FLOOR = 30
@@ -63,6 +63,9 @@ class _Units:
     brier: np.ndarray
     sentence: np.ndarray
 
+    def only(self, kept: np.ndarray) -> _Units:
+        return _Units(*(getattr(self, name)[kept] for name in self.__slots__))
+
 
 def score(
     logits: np.ndarray,
@@ -103,13 +106,12 @@ def score(
     gold_spans, gold_strict = (entity_spans(gold, labels, lengths, strict=s) for s in (False, True))
     counts = [match_counts(*pair, n_sentences, n_types) for pair in ((spans, gold_spans), (strict, gold_strict))]
     entity_sums = np.stack([c.sum(axis=1) for c in counts], axis=1)
-    log_p, sentence = log_softmax(logits, temperature), np.repeat(np.arange(n_sentences), lengths)
-    words = _words(log_p, gold, predicted, sentence)
+    words = _words(logits, temperature, gold, predicted, np.repeat(np.arange(n_sentences), lengths))
     is_entity = np.array([name != "O" for name in labels])
     kept = is_entity[gold] | is_entity[predicted]
     every_unit = {
         "word": words,
-        "entity-word": _words(log_p[kept], gold[kept], predicted[kept], sentence[kept]),
+        "entity-word": words.only(kept),
         "span": _spans(words.confidence, spans, matches(spans, gold_spans)),
     }
     return [_scores(unit, units, entity_sums, weights, n_bins) for unit, units in every_unit.items()]
@@ -199,13 +201,25 @@ def difference(a: Scores, b: Scores) -> dict[str, str | float | None]:
 def _check(logits: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> None:
     if logits.shape != (len(gold), len(labels)):
         raise ValueError(f"logits must have shape (n_words, K) = ({len(gold)}, {len(labels)}), got {logits.shape}")
-    if not np.isfinite(logits).all():
+    # One sum instead of a mask as large as the logits: it is finite if they all are, unless they are enormous.
+    if not np.isfinite(logits.sum(dtype=np.float64)) and not np.isfinite(logits).all():
         raise ValueError(f"logits must be finite, got {logits[~np.isfinite(logits)][0]}")
 
 
-def _words(log_p: np.ndarray, gold: np.ndarray, predicted: np.ndarray, sentence: np.ndarray) -> _Units:
-    p = np.exp(log_p)
-    return _Units(p.max(axis=1), predicted == gold, nll(log_p, gold), brier(p, gold), sentence)
+def _words(
+    logits: np.ndarray, temperature: float, gold: np.ndarray, predicted: np.ndarray, sentence: np.ndarray
+) -> _Units:
+    confidence, surprise, squared = (np.empty(len(gold)) for _ in range(3))
+    for start in range(0, len(gold), BLOCK):
+        block = slice(start, start + BLOCK)
+        log_p = log_softmax(logits[block], temperature)
+        p = np.exp(log_p)
+        confidence[block], surprise[block], squared[block] = (
+            p.max(axis=1),
+            nll(log_p, gold[block]),
+            brier(p, gold[block]),
+        )
+    return _Units(confidence, predicted == gold, surprise, squared, sentence)
 
 
 def _spans(word_confidence: np.ndarray, spans: Spans, correct: np.ndarray) -> _Units:
@@ -226,11 +240,10 @@ def _scores(unit: str, units: _Units, entity_sums: np.ndarray, weights: np.ndarr
         for edges in (equal_width_edges(n_bins), equal_mass_edges(units.confidence, n_bins))
     ]
     parts = (entity_sums, *bins, np.stack(loss_sums, axis=1))
-    # Matmul in float64: the weights arrive as float32, in which sums over a split would lose digits.
     sums = np.concatenate([part.reshape(n_sentences, -1) for part in parts], axis=1)
     values = {name: float(value) for name, value in _metrics(sums.sum(axis=0), n_bins).items()}
     values["n"] = float(len(units.confidence))
-    return Scores(unit, values, _metrics(weights.astype(np.float64) @ sums, n_bins), bins[0].sum(axis=0))
+    return Scores(unit, values, _metrics(resampled_sums(weights, sums), n_bins), bins[0].sum(axis=0))
 
 
 def _metrics(sums: np.ndarray, n_bins: int) -> dict[str, np.ndarray]:

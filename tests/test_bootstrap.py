@@ -9,7 +9,7 @@ from pipeline.bootstrap import interval, ratio, resample_weights
 def test_every_resample_has_as_many_sentences_as_the_split():
     weights = resample_weights(37, 50)
     assert weights.shape == (50, 37)
-    assert weights.dtype == np.float32
+    assert weights.dtype == np.uint16
     assert (weights.sum(axis=1) == 37).all()
     assert (weights >= 0).all()
     assert (weights == weights.round()).all()
