@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import os
+import weakref
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -49,42 +52,61 @@ class Sentence:
             )
 
 
+class _Columns(NamedTuple):
+    """What a corpus is to everything that works on arrays; see the properties of `Corpus`."""
+
+    lengths: np.ndarray
+    tags: np.ndarray
+    gold: np.ndarray | None
+    words_sha256: str
+
+
 @dataclass(frozen=True)
 class Corpus:
     """The sentences of one split and the label set their tags index.
 
     Args:
         labels: the ordered label names, "O" first; K in shapes below.
-        sentences: the sentences in their original order.
+        sentences: the sentences in their original order. They may lie in a file and be read one at a time (`load`).
     """
 
     labels: tuple[str, ...]
     sentences: Sequence[Sentence]
 
-    @cached_property
+    @property
     def lengths(self) -> np.ndarray:
         """Words per sentence, shape (n_sentences,), int64."""
-        return np.array([len(s.words) for s in self.sentences], dtype=np.int64)
+        return self._columns.lengths
 
-    @cached_property
+    @property
     def tags(self) -> np.ndarray:
         """Tag index per word, shape (n_words,), int64 in [0, K)."""
-        return self._indices(s.tags for s in self.sentences)
+        return self._columns.tags
 
-    @cached_property
+    @property
     def gold(self) -> np.ndarray | None:
         """Gold index per word, shape (n_words,), int64 in [0, K); None unless every sentence has gold."""
-        if any(s.gold is None for s in self.sentences):
-            return None
-        return self._indices(s.gold for s in self.sentences if s.gold is not None)
+        return self._columns.gold
 
-    @cached_property
+    @property
     def words_sha256(self) -> str:
         """Hash of the words and sentence boundaries alone: noisy and gold corpora of the same text share it."""
-        digest = hashlib.sha256()
+        return self._columns.words_sha256
+
+    @cached_property
+    def _columns(self) -> _Columns:
+        """Everything in one pass, for sentences may have to be read from a file."""
+        index = {label: i for i, label in enumerate(self.labels)}
+        lengths, tags, gold = array("q"), array("q"), array("q")
+        all_gold, digest = True, hashlib.sha256()
         for sentence in self.sentences:
+            lengths.append(len(sentence.words))
+            tags.extend([index[name] for name in sentence.tags])
+            gold.extend([index[name] for name in sentence.gold or ()])
+            all_gold = all_gold and sentence.gold is not None
             digest.update(json.dumps(sentence.words, ensure_ascii=True).encode() + b"\n")
-        return digest.hexdigest()
+        arrays = [np.frombuffer(column, dtype=np.int64) for column in (lengths, tags, gold)]
+        return _Columns(arrays[0], arrays[1], arrays[2] if all_gold else None, digest.hexdigest())
 
     def with_tags(self, tags: np.ndarray) -> Corpus:
         """The same words and gold under other tags.
@@ -98,11 +120,7 @@ class Corpus:
         n_words, n_labels = int(self.lengths.sum()), len(self.labels)
         if tags.shape != (n_words,) or np.any((tags < 0) | (tags >= n_labels)):
             raise ValueError(f"tags must have shape ({n_words},) and range [0, {n_labels}), got shape {tags.shape}")
-        names = iter(np.array(self.labels, dtype=object)[tags])
-        return Corpus(
-            self.labels,
-            [Sentence(s.words, tuple(islice(names, len(s.words))), s.gold, s.document) for s in self.sentences],
-        )
+        return Corpus(self.labels, _Retagged(self, tags))
 
     def save(self, path: Path) -> None:
         """Write one JSON object per sentence: words, tags, gold (where known) and document."""
@@ -118,33 +136,83 @@ class Corpus:
     def load(cls, path: Path, labels: Sequence[str]) -> Corpus:
         """Read what `save` wrote.
 
+        Sentences stay in the file, and are parsed again whenever they are asked for.
+
         Raises:
             PipelineError: a line is not such an object, or names a label outside `labels`.
         """
-        sentences = []
+        corpus = cls(tuple(labels), _InFile(path, labels))
+        _ = corpus._columns  # reads every line
+        return corpus
+
+
+class _Read(Sequence[Sentence]):
+    """Sentences that are made when they are asked for."""
+
+    def _at(self, index: int) -> Sentence:
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> Sentence: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Sentence]: ...
+    def __getitem__(self, index: int | slice) -> Sentence | list[Sentence]:
+        places = range(len(self))[index]
+        return self._at(places) if isinstance(places, int) else [self._at(i) for i in places]
+
+    def __iter__(self) -> Iterator[Sentence]:
+        return (self._at(i) for i in range(len(self)))
+
+
+class _InFile(_Read):
+    """The sentences of a file that `Corpus.save` wrote."""
+
+    def __init__(self, path: Path, labels: Sequence[str]) -> None:
+        self._path, self._labels = path, frozenset(labels)
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    sentences.append(_parse(line, labels))
-                except (ValueError, KeyError, TypeError) as error:
-                    raise PipelineError(
-                        f"{path}:{number}: expected a JSON object with words, tags and document, found {error!r}; "
-                        "make the data again with `pipeline prepare --force`"
-                    ) from error
-        return cls(tuple(labels), sentences)
+            self._ends = array("q", [0])
+            for line in file:
+                self._ends.append(self._ends[-1] + len(line))
+        self._file = os.open(path, os.O_RDONLY)  # not mapped: a mapped file that is cut short would kill the process
+        weakref.finalize(self, os.close, self._file)
 
-    def _indices(self, columns: Iterable[Sequence[str]]) -> np.ndarray:
-        index = {label: i for i, label in enumerate(self.labels)}
-        return np.array([index[name] for column in columns for name in column], dtype=np.int64)
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def _at(self, index: int) -> Sentence:
+        start, end = self._ends[index : index + 2]
+        try:
+            return _parse(os.pread(self._file, end - start, start), self._labels)
+        except (ValueError, KeyError, TypeError) as error:
+            raise PipelineError(
+                f"{self._path}:{index + 1}: expected a JSON object with words, tags and document, found {error!r}; "
+                "make the data again with `pipeline prepare --force`"
+            ) from error
 
 
-def _parse(line: bytes, labels: Sequence[str]) -> Sentence:
+class _Retagged(_Read):
+    """The sentences of a corpus under other tags."""
+
+    def __init__(self, corpus: Corpus, tags: np.ndarray) -> None:
+        self._corpus, self._tags = corpus, tags.copy()
+        self._starts = np.cumsum(corpus.lengths) - corpus.lengths
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def _at(self, index: int) -> Sentence:
+        sentence, start = self._corpus.sentences[index], self._starts[index]
+        tags = tuple(self._corpus.labels[tag] for tag in self._tags[start : start + len(sentence.words)].tolist())
+        return Sentence(sentence.words, tags, sentence.gold, sentence.document)
+
+
+def _parse(line: bytes, labels: frozenset[str]) -> Sentence:
     row = json.loads(line.decode("utf-8"))
     words, tags, gold = row["words"], row["tags"], row.get("gold")
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise TypeError("words that are no list of strings")
-    if not set(tags).union(gold or ()) <= set(labels):
-        raise ValueError(f"a label other than {', '.join(labels)}")
+    if not set(tags).union(gold or ()) <= labels:
+        raise ValueError(f"a label other than {', '.join(sorted(labels))}")
     if not isinstance(row["document"], int):
         raise TypeError("a document that is no integer")
     return Sentence(tuple(words), tuple(tags), None if gold is None else tuple(gold), row["document"])

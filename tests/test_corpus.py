@@ -47,7 +47,7 @@ def test_gold_is_known_only_if_every_sentence_has_it():
 def test_no_sentences():
     corpus = Corpus(LABELS, [])
     assert corpus.lengths.shape == corpus.tags.shape == (0,)
-    assert corpus.with_tags(corpus.tags) == corpus
+    assert list(corpus.with_tags(corpus.tags).sentences) == []
 
 
 @given(st.lists(sentences(), min_size=1, max_size=4), st.data())
@@ -62,7 +62,7 @@ def test_with_tags_changes_nothing_but_tags(content, data):
         (s.words, s.gold, s.document) for s in content
     ]
     assert all(type(tag) is str for s in changed.sentences for tag in s.tags)
-    assert corpus.with_tags(corpus.tags) == corpus
+    assert list(corpus.with_tags(corpus.tags).sentences) == content
 
 
 # --- the hash of the words --------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_the_hash_never_changes_between_versions():
 @given(st.lists(sentences(), max_size=4))
 def test_what_is_saved_comes_back(scratch, content):
     Corpus(LABELS, content).save(scratch)
-    assert Corpus.load(scratch, LABELS) == Corpus(LABELS, content)
+    assert list(Corpus.load(scratch, LABELS).sentences) == content
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_one_readable_line_per_sentence(tmp_path):
 def test_line_separators_inside_words(tmp_path, separator):
     corpus = Corpus(LABELS, [Sentence((f"a{separator}b",), ("O",))])
     corpus.save(tmp_path / "train.jsonl")
-    assert Corpus.load(tmp_path / "train.jsonl", LABELS) == corpus
+    assert Corpus.load(tmp_path / "train.jsonl", LABELS).sentences[:] == corpus.sentences
 
 
 GOOD = {"words": ["a", "b"], "tags": ["O", "B-LOC"], "document": 0}
