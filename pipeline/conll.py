@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from sys import intern
 from typing import NamedTuple
 
 from pipeline.corpus import Sentence
@@ -83,7 +84,7 @@ def read_conll(
                 f"{where}: expected {width} columns as in line {first_line}, found {len(columns)}; "
                 "give every word the same columns, and leave a line blank between sentences"
             )
-        rows.append({name: columns[place] for name, place in places.items()})
+        rows.append({name: intern(columns[place]) for name, place in places.items()})
         _check_row(rows[-1], scheme, where)
     if not blocks:
         raise PipelineError(f"{path}: expected lines of a word and its tag, found none; name another file")

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from sys import intern
 
 from faker import Faker
 
@@ -238,7 +239,8 @@ class _Document:
                 tags.append("O")
                 parts = parts[1:]
             tags += ["B-" + label] + ["I-" + label] * (len(parts) - 1)
-        return Sentence(tuple(_spelled(words, mark)), tuple(tags), tuple(tags), document)
+        gold = tuple(map(intern, tags))
+        return Sentence(tuple(map(intern, _spelled(words, mark))), gold, gold, document)
 
     def _expand(self, text: str) -> str:
         """The text with its alternatives chosen; what is left in braces are entities."""

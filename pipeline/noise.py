@@ -40,8 +40,11 @@ def uniform(tags: np.ndarray, n_labels: int, rate: float, rng: np.random.Generat
     if n_labels < 2:
         raise PipelineError(f"uniform noise: expected at least 2 labels, found {n_labels}; use noise kind none")
     hit = rng.random(tags.size) < rate
-    step = rng.integers(1, n_labels, tags.size)  # 1 … K − 1 labels further round the circle: never back to itself
-    return np.where(hit, (tags + step) % n_labels, tags)
+    noisy = rng.integers(1, n_labels, tags.size)  # 1 … K − 1 labels further round the circle: never back to itself
+    noisy += tags
+    noisy %= n_labels
+    np.copyto(noisy, tags, where=~hit)
+    return noisy
 
 
 def within_entities(tags: np.ndarray, labels: Sequence[str], rate: float, rng: np.random.Generator) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from pipeline.corpus import Sentence
@@ -72,7 +73,7 @@ def _words(values: object, where: str) -> tuple[str, ...]:
     for word in values:
         if not isinstance(word, str) or not word.strip():
             raise PipelineError(f"{where}: expected words, found {word!r:.60}; correct the data")
-    return tuple(values)
+    return tuple(map(intern, values))
 
 
 def _tags(values: object, names: Sequence[str] | None, n_words: int, scheme: Scheme, where: str) -> tuple[str, ...]:
@@ -94,5 +95,5 @@ def _tags(values: object, names: Sequence[str] | None, n_words: int, scheme: Sch
                 f"{where}: expected tags such as O or B-PER (scheme = {scheme!r}), found {name!r:.60}; correct the "
                 "data, the scheme, the column or label_names"
             )
-        tags.append(name)
+        tags.append(intern(name))
     return tuple(tags)

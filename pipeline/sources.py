@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -172,20 +172,20 @@ def describe(splits: Mapping[str, Sequence[Sentence]]) -> dict[str, dict[str, An
         (how many words have each), entities (how many of each type there are, as conlleval reads them) and ill_formed
         (tags that break IOB2); the same three under "gold" where gold is known.
     """
-    train = {sentence.words for sentence in splits["train"]}
+    train = {_text_hash(sentence) for sentence in splits["train"]}
     result: dict[str, dict[str, Any]] = {}
     for split, sentences in splits.items():
-        gold = [s.gold for s in sentences if s.gold is not None]
+        texts = train if split == "train" else {_text_hash(s) for s in sentences}
         result[split] = {
             "sentences": len(sentences),
             "words": sum(len(s.words) for s in sentences),
             "documents": len({s.document for s in sentences}),
-            "duplicates": len(sentences) - len({s.words for s in sentences}),
-        } | _tag_counts([s.tags for s in sentences])
-        if len(gold) == len(sentences):
-            result[split]["gold"] = _tag_counts(gold)
+            "duplicates": len(sentences) - len(texts),
+        } | _tag_counts(s.tags for s in sentences)
+        if all(s.gold is not None for s in sentences):
+            result[split]["gold"] = _tag_counts(s.gold for s in sentences if s.gold is not None)
         if split != "train":
-            result[split]["overlap_with_train"] = sum(s.words in train for s in sentences)
+            result[split]["overlap_with_train"] = sum(_text_hash(s) in train for s in sentences)
     return result
 
 
@@ -241,12 +241,21 @@ def _in_iob2(splits: Mapping[str, Sequence[Sentence]], scheme: Scheme) -> dict[s
     }
 
 
-def _tag_counts(columns: Sequence[Sequence[str]]) -> dict[str, Any]:
-    broken = [tags[i] for tags in columns for i in ill_formed(tags)]
-    labels = Counter(tag for tags in columns for tag in tags)
-    entities = Counter(tag[2:] for tag in labels.elements() if tag[0] == "B") + Counter(tag[2:] for tag in broken)
+def _text_hash(sentence: Sentence) -> bytes:
+    """What stands for a sentence's words where many are compared."""
+    return hashlib.blake2b(repr(sentence.words).encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _tag_counts(columns: Iterable[Sequence[str]]) -> dict[str, Any]:
+    labels, broken = Counter[str](), Counter[str]()
+    for tags in columns:
+        labels.update(tags)
+        broken.update(tags[i] for i in ill_formed(tags))
+    entities = Counter[str]()
+    for tag, count in (*broken.items(), *((tag, count) for tag, count in labels.items() if tag[0] == "B")):
+        entities[tag[2:]] += count
     return {
         "labels": dict(sorted(labels.items())),
         "entities": dict(sorted(entities.items())),
-        "ill_formed": len(broken),
+        "ill_formed": broken.total(),
     }

@@ -99,10 +99,9 @@ def _load(settings: Prepare, revision: str | None) -> dict[str, list[Sentence]]:
     given = {split for split in SPLITS if settings.noise.kind == "file" and split != "test"}
     if settings.dev == "clean":
         given.discard("dev")
-    return {
-        split: sentences if split in given else [_tags_are_gold(s) for s in sentences]
-        for split, sentences in splits.items()
-    }
+    for split in splits.keys() - given:
+        splits[split] = [_tags_are_gold(s) for s in splits[split]]
+    return splits
 
 
 COLUMNS = {"word_column", "tag_column", "gold_column", "scheme"}
