@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.errors import PipelineError
 from stages.options import (
     ConfigOption,
     DeviceOption,
@@ -108,6 +109,9 @@ def bench_command(
     against: Annotated[Peer | None, typer.Option(help="Also time what people use instead, in turns.")] = None,
     sentences: Annotated[int, typer.Option(min=64, help="Training sentences to work on.")] = 1500,
     repeats: Annotated[int, typer.Option(min=2, help="Counted repetitions of each work.")] = 5,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="With --against, instead: train so many whole teachers, ours and theirs.")
+    ] = 0,
     json_: Annotated[bool, typer.Option("--json", help="Print the records, alone, on standard output.")] = False,
     set_: SetOption = None,
     seed: SeedOption = None,
@@ -121,9 +125,16 @@ def bench_command(
     flags = {"seed": seed, "device": device}
     experiment = open_experiment(config, run, set_, flags, quiet=quiet, to_stderr=json_)
     ensure_data(experiment)
-    from stages.bench import bench
+    if seeds and against is None:
+        raise PipelineError("--seeds: expected a peer to compare with, found none; add --against trainer")
+    if seeds:
+        from stages.bench_seeds import bench_seeds
 
-    records = bench(experiment, sentences=sentences, repeats=repeats, against=against is not None)
+        records = bench_seeds(experiment, seeds)
+    else:
+        from stages.bench import bench
+
+        records = bench(experiment, sentences=sentences, repeats=repeats, against=against is not None)
     if json_:
         json.dump(records, sys.stdout, indent=1)
         sys.stdout.write("\n")

@@ -23,3 +23,19 @@ def test_every_kind_of_work_is_timed(tmp_path, against):
         assert records["transformers.pipeline"]["same_tags"] == 1
         assert records["stock Trainer"]["padding"] > records["teach"]["padding"]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.toml", "data"]
+
+
+def test_whole_teachers_are_compared_with_the_stock_trainers(tmp_path):
+    flags = ["--config", "smoke", "--run", tmp_path / "run", "--against", "trainer", "--seeds", 2]
+    done = pipeline("bench", *flags, "--set", "prepare.noise.rate=0", "--set", "teach.epochs=6", "--json")
+    records = json.loads(done.stdout)
+    assert [record["seed"] for record in records] == [0, 1]
+    for record in records:
+        assert min(record["seconds"], record["stock_seconds"]) > 0
+        assert min(record["ece"], record["stock_ece"]) >= 0
+    assert len({record["ece"] for record in records} | {record["stock_ece"] for record in records}) == 4
+
+
+def test_seeds_without_a_peer(tmp_path):
+    done = pipeline("bench", "--config", "smoke", "--run", tmp_path / "run", "--seeds", 2, code=1)
+    assert done.stderr.endswith("--seeds: expected a peer to compare with, found none; add --against trainer\n")
