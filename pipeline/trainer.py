@@ -294,6 +294,7 @@ def training_arguments(
         report_to=[],
         remove_unused_columns=False,
         dataloader_pin_memory=device == "cuda",
+        accelerator_config={"non_blocking": device == "cuda"},  # else each batch waits for the step before it
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # flat word rows cannot be scattered by DataParallel; torchrun can
     return arguments

@@ -467,6 +467,7 @@ def test_memory_is_pinned_for_a_gpu_alone(tmp_path):
     arguments = training_arguments(settings(), seed=0, device="cpu", checkpoints=tmp_path, n_windows=20)
     assert arguments.device == torch.device("cpu")
     assert not arguments.dataloader_pin_memory
+    assert not arguments.accelerator_config.non_blocking
 
 
 @pytest.mark.gpu
@@ -478,6 +479,7 @@ def test_training_on_a_gpu(tmp_path, bf16):
     arguments = training_arguments(settings(), seed=0, device="cuda", checkpoints=tmp_path, n_windows=32)
     assert arguments.device.type == "cuda"
     assert arguments.dataloader_pin_memory
+    assert arguments.accelerator_config.non_blocking
     assert arguments.n_gpu == 1
 
     def word_loss(logits, signals, progress):
