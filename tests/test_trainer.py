@@ -148,17 +148,34 @@ def test_loss_and_gradient_are_those_of_plain_pytorch(undivided):
         model = copy.deepcopy(start.model).train()
         with only_rows_read(model, [train.windows], start.padding):
             model.load_state_dict(weights, strict=False)
-            total, words = 0.0, 0
+            total, words = 0.0, train.windows.n_words / 3  # of an average step: every word weighs the same
             for window in (train.windows[i] for i in order[number * STEP : (number + 1) * STEP]):
                 logits = model(input_ids=torch.tensor([window.pieces])).logits[0]
                 for k, position in enumerate(window.positions):
                     tag = train.signals["tags"][window.first_word + k]
                     total = total - torch.log_softmax(logits[position], -1)[tag]
-                    words += 1
             (total / words).backward()
             assert loss == pytest.approx((total / words).item(), rel=1e-5)
             for name, weight in model.named_parameters():
                 torch.testing.assert_close(gradients[name], weight.grad, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_words_weigh_the_same_in_short_and_long_sentences(tmp_path):
+    """Windows of like length share a step, so a mean over each step's own words would favour those of short ones."""
+    start = classifier()
+    texts = [Sentence((WORDS[0],) * n, ("O",) * n) for n in [2] * STEP + [30] * STEP]
+    train = Words(encode(texts, start.tokenizer, 64), {})
+    weights = {}
+
+    def word_loss(logits, signals, progress):
+        loss = logits.sum(-1) * 0 + 1
+        loss.register_hook(lambda gradient: weights.update({len(gradient): gradient}))
+        return loss
+
+    run(start, train, tmp_path, word_loss=word_loss, dev_loss=lambda logits, *_: logits.sum(-1) * 0)
+    assert sorted(weights) == [2 * STEP, 30 * STEP]
+    for gradient in weights.values():
+        torch.testing.assert_close(gradient, torch.full_like(gradient, 1 / (16 * STEP)))
 
 
 def test_accumulation_changes_neither(undivided, tmp_path):
@@ -287,19 +304,20 @@ def test_log_has_a_record_per_step_and_per_epoch(tmp_path):
 def test_long_logs_hold_means_and_leave_no_step_out(tmp_path):
     """75 steps an epoch, a record every 2: the last step of each epoch stands alone."""
     start = classifier()
-    losses = []
+    train = split(start.tokenizer, 75)
+    seen, losses = [], []
 
     def word_loss(logits, signals, progress):
         loss = logits.sum(-1) * 0 + progress.step
-        losses.append(loss.mean().item())
+        seen.append(progress.step)
+        losses.append(loss.sum().item() / (train.windows.n_words / 75))
         return loss
 
-    train = split(start.tokenizer, 75)
     log = run(
         start, train, tmp_path, word_loss=word_loss, dev_loss=cross_entropy, dev=split(start.tokenizer, 2),
         batch_size=1, epochs=3,
     )  # fmt: skip
-    assert losses == list(range(225))
+    assert seen == list(range(225))
     last = 0
     for record in (record for record in log if "loss" in record):
         assert record["loss"] == pytest.approx(np.mean(losses[last : record["step"]]))
