@@ -18,6 +18,7 @@ from pipeline import noise, run, sources
 from pipeline.config_tables import Prepare
 from pipeline.corpus import SPLITS, Corpus, Sentence, label_set
 from pipeline.entities import entity_spans, entity_types, match_counts, precision_recall_f1
+from pipeline.errors import PipelineError
 from pipeline.files import write_json
 from stages.experiment import DATA, Experiment
 
@@ -39,6 +40,11 @@ def prepare(experiment: Experiment) -> run.Stage:
     with experiment.making(DATA, made_from) as (folder, _):
         splits = {split: sentences[: settings.limit] for split, sentences in _load(settings, revision).items()}
         labels = label_set(sentence for split in SPLITS for sentence in splits[split])
+        if len(labels) == 1:
+            raise PipelineError(
+                f"prepare: expected an entity in some split, found {labels[0]} on every word; name other data or "
+                "columns, or raise prepare.limit"
+            )
         corpora = {split: Corpus(labels, splits[split]) for split in SPLITS}
         for split in ("train", "dev") if settings.dev == "noisy" else ("train",):
             corpora[split] = _with_noise(corpora[split], settings, experiment.config.seed)
@@ -116,7 +122,6 @@ def _tags_are_gold(sentence: Sentence) -> Sentence:
 def _with_noise(corpus: Corpus, settings: Prepare, seed: int) -> Corpus:
     if settings.noise.kind == "file":
         return corpus
-    matrix = None if settings.noise.matrix is None else np.array(settings.noise.matrix)
     tags = noise.inject(
         settings.noise.kind,
         corpus.tags,
@@ -124,7 +129,7 @@ def _with_noise(corpus: Corpus, settings: Prepare, seed: int) -> Corpus:
         corpus.lengths,
         rate=settings.noise.rate,
         seed=seed,
-        matrix=matrix,
+        matrix=settings.noise.matrix,
     )
     return corpus.with_tags(tags)
 
