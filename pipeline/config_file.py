@@ -72,9 +72,8 @@ def read(source: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig") if path.is_file() else None
         tree = None if text is None else tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:  # beside what TOML forbids: numbers and nesting without end
-        raise PipelineError(
-            f"{source:.80}: expected TOML in UTF-8, found {str(error) or type(error).__name__}; correct the file"
-        ) from error
+        found = getattr(error, "strerror", None) or str(error)
+        raise PipelineError(f"{source:.80}: expected TOML in UTF-8, found {found}; correct the file") from error
     if tree is None:
         raise PipelineError(
             f"config: expected a TOML file or one of {', '.join(builtin_names())}, found {source!r}, which is neither; "

@@ -83,7 +83,7 @@ def noise_report(corpus: Corpus) -> dict[str, Any]:
     f1 = float(precision_recall_f1(counts.sum(axis=(0, 1)))[2])
     return {
         "word_flip_rate": noise.word_flip_rate(gold, corpus.tags),
-        "entity_f1_loss": 1.0 - f1,
+        "entity_f1_loss": 1.0 - f1 if counts.any() else 0.0,
         "matrix": np.round(noise.transition_matrix(gold, corpus.tags, len(corpus.labels)), 6).tolist(),
     }
 
@@ -171,6 +171,8 @@ def _print_report(experiment: Experiment, report: dict[str, Any]) -> None:
         for split, info in report["splits"].items()
     ]
     experiment.reporter.result("data", ["split", "sentences", "words", "entities"], rows)
+    if without := [split for split, info in report["splits"].items() if not info["entities"]]:
+        experiment.reporter.warn(f"no entity in {', '.join(without)}: F1 there is 0 whatever a model says")
     about = report["noise"]
     if about["word_flip_rate"] is None:
         experiment.reporter.say("noise: in the source; gold of the training words is not known")
