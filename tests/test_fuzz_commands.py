@@ -100,6 +100,12 @@ def test_any_values_on_the_command_line(workplace, n):
             assert result.stderr.endswith(line + "\n")
 
 
+def test_an_empty_name_is_not_the_default(workplace):
+    result = CliRunner().invoke(app, ["run", ""])
+    assert result.exit_code == 1
+    judge(result.stderr.removesuffix("\n"), "config: expected a TOML file or one of")
+
+
 def typed(*arguments, **environment):
     """A real command, as a shell runs it."""
     return subprocess.run(

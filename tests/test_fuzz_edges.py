@@ -27,6 +27,7 @@ ONLY_ZERO_WIDTH = [("\u200b \u200c", "B-PER O"), ("\u200d", "O")]
 ENDLESS = [(" ".join(f"w{i}" for i in range(3000)), " ".join(["B-PER", "O", "O"] * 1000)), *USUAL]
 HUGE_WORD = [("x" * 20_000 + " a", "O B-PER"), *USUAL]
 ODD = [("\x01 \x7f a\x85b a\u2028b e\u0301 [PAD] [CLS] [MASK] ##a -", "O B-PER O O O O B-PER O O O"), *USUAL]
+MARKUP = [("Ann flew <b>home</b>", r"B-$\frac$ O B-<b>&amp;"), ("{{x}} [red] %s", "B-[red] I-[red] B-\x1b[31m"), *USUAL]
 OTHER_LABEL = [("Oslo is", "B-LOC O")]
 CORPORA = {
     "one type": (USUAL, USUAL, USUAL),
@@ -42,6 +43,7 @@ CORPORA = {
     "a sentence far beyond the window": (ENDLESS, ENDLESS, ENDLESS),
     "a word far beyond the window": (HUGE_WORD, HUGE_WORD, HUGE_WORD),
     "control characters and special pieces": (ODD, ODD, ODD),
+    "types that mean something elsewhere": (MARKUP, MARKUP, MARKUP),
 }
 QUICK = ("a sentence of one word in each split", "zero-width words", "no entities in test")
 

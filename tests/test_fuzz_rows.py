@@ -1,6 +1,7 @@
 """No JSON Lines, Parquet or TOML-named data set can hurt: every word is read, or one line says why not."""
 
 import json
+import os
 
 import pytest
 from fuzzing import cases, check, judge, outcome
@@ -52,7 +53,7 @@ def words_of(lines):
     return [tuple(row["words"]) for row in rows if row["words"]]
 
 
-@cases(80, 4000)
+@cases(80, 2000)
 def test_jsonl_is_read_word_for_word_or_refused(tmp_path, n):
     for split in ("dev", "test"):
         (tmp_path / f"{split}.jsonl").write_text(GOOD)
@@ -138,6 +139,11 @@ def test_what_is_no_file_has_no_identity(tmp_path, path):
 def test_a_name_that_is_no_data_set(name):
     _, message = outcome(hub_identity, name)
     judge(message, "")
+
+
+def test_a_folder_whose_files_have_names_that_are_not_utf8(tmp_path):
+    (tmp_path / os.fsdecode(b"half\xff")).write_text("")
+    assert hub_identity(str(tmp_path))["folder"] == tmp_path.name
 
 
 def test_a_key_twice_in_a_row_would_drop_words(tmp_path):
