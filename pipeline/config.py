@@ -89,7 +89,7 @@ def _build(kind: type[T], values: Mapping[str, Any], name: str) -> T:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise PipelineError(f"stages.{name}: {error.errors()[0]['ctx']['error']}") from None
+        raise PipelineError(f"stages.{name}: {error.errors()[0]['ctx']['error']}; correct either table") from None
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ same rules as the file; all errors are reported at once and name their key.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -24,6 +25,8 @@ EXPECTED = {  # where pydantic's own words would not help
     "model_type": "a table",
     "model_attributes_type": "a table",
     "string_pattern_mismatch": "a name of letters, digits, - and _",
+    "string_too_long": "a name of at most 80 characters",
+    "too_short": "at least one item",
 }
 
 
@@ -43,7 +46,7 @@ def load(source: str, overrides: Sequence[str] = (), flags: Mapping[str, Any] | 
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip():
-            raise PipelineError(f"--set: expected table.key=value, found {override!r}")
+            raise PipelineError(f"--set: expected table.key=value, found {override!r:.80}; write it that way")
         _assign(tree, key.strip().split("."), _toml_value(value.strip()))
     for key, value in (flags or {}).items():
         if value is not None:
@@ -51,7 +54,9 @@ def load(source: str, overrides: Sequence[str] = (), flags: Mapping[str, Any] | 
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise PipelineError(f"{source}: " + "; ".join(_explain(e, tree) for e in error.errors())) from None
+        raise PipelineError(
+            f"{source}: " + "; ".join(_explain(e, tree) for e in error.errors()) + "; correct the file, --set or flag"
+        ) from None
 
 
 def read(source: str) -> dict[str, Any]:
@@ -62,15 +67,19 @@ def read(source: str) -> dict[str, Any]:
     """
     if source in builtin_names():
         return tomllib.loads((resources.files("configs") / f"{source}.toml").read_text(encoding="utf-8"))
-    path = Path(source)
-    if not path.is_file():
-        raise PipelineError(
-            f"config: expected a TOML file or one of {', '.join(builtin_names())}; {source!r} is neither"
-        )
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{source}: expected TOML in UTF-8: {error}") from error
+        path = Path(source)
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else None
+        tree = None if text is None else tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:  # beside what TOML forbids: numbers and nesting without end
+        found = getattr(error, "strerror", None) or str(error)
+        raise PipelineError(f"{source:.80}: expected TOML in UTF-8, found {found}; correct the file") from error
+    if tree is None:
+        raise PipelineError(
+            f"config: expected a TOML file or one of {', '.join(builtin_names())}, found {source!r}, which is neither; "
+            "correct the path"
+        )
+    return tree
 
 
 def dumps(config: Config) -> str:
@@ -95,9 +104,10 @@ def experiment_name(source: str) -> str:
 
 def _toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        found = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # no TOML, or a number or nesting that Python refuses to read
         return text
+    return found["value"] if len(found) == 1 else text  # a second line would set another key
 
 
 def _assign(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
@@ -105,22 +115,27 @@ def _assign(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for depth, table in enumerate(tables, start=1):
         tree = tree.setdefault(table, {})
         if not isinstance(tree, dict):
-            raise PipelineError(f"{'.'.join(path)}: {'.'.join(tables[:depth])} is a value, not a table")
+            raise PipelineError(
+                f"{'.'.join(path)}: expected {'.'.join(tables[:depth])} to be a table, found a value; remove either"
+            )
     tree[key] = value
 
 
 def _explain(error: Any, tree: Any) -> str:
-    key = _key(error["loc"], tree)
+    key, found = f"{_key(error['loc'], tree):.100}", f"{error['input']!r:.100}"
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or correct its spelling"
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        found = repr(error["input"]["command"]) if "command" in error["input"] else "none"
+        found = f"{error['input']['command']!r:.100}" if "command" in error["input"] else "none"
         return f"{key}.command: expected 'teach' or 'distill', found {found}"
     if expected := EXPECTED.get(error["type"]):
-        return f"{key}: expected {expected}, found {error['input']!r}"
+        return f"{key}: expected {expected}, found {found}"
+    if error["type"] == "missing":
+        return f"{key}.{error['loc'][-1]}: expected a value, found none"
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
-    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
+    said = re.sub("^Input should be (?=greater|less)", "expected a value ", error["msg"])
+    return f"{key}: {re.sub('^Input should be ', 'expected ', said)}, found {found}"
 
 
 def _key(loc: Sequence[str | int], tree: Any) -> str:

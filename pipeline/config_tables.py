@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.schedule import Schedule, constant
 
+LONGEST_NAME = 255  # bytes in the name of a file or folder; the usual file systems take no more
+
+
+def _can_be_a_path(value: str) -> str:
+    if not value or "\0" in value or any(len(part.encode()) > LONGEST_NAME for part in Path(value).parts):
+        raise ValueError(
+            f"expected a name or path without NUL and of 1 to {LONGEST_NAME} bytes between slashes, found {value!r:.60}"
+        )
+    return value
+
+
+Place = Annotated[str, AfterValidator(_can_be_a_path)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(gt=0, lt=2**31)]
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 Name = Annotated[str, Field(pattern=f"^{NAME}$", max_length=80)]
 Kl = Literal["forward", "reverse", "alternating", "jeffreys", "jensen-shannon", "adaptive"]
@@ -25,22 +39,22 @@ class Table(BaseModel):
 class Embedded(Table):
     """The generated newswire corpus: sentences per split, and its own seed (independent of the experiment's)."""
 
-    train: PositiveInt = 4000
-    dev: PositiveInt = 800
-    test: PositiveInt = 1200
+    train: Count = 4000
+    dev: Count = 800
+    test: Count = 1200
     seed: int = 0
 
 
 class Files(Table):
     """CoNLL column files. Paths are relative to `folder`, which is relative to the working directory."""
 
-    folder: str = "."
-    train: str = "train.txt"
-    dev: str = "valid.txt"
-    test: str = "test.txt"
-    train_gold: str | None = None
-    dev_gold: str | None = None
-    test_gold: str | None = None
+    folder: Place = "."
+    train: Place = "train.txt"
+    dev: Place = "valid.txt"
+    test: Place = "test.txt"
+    train_gold: Place | None = None
+    dev_gold: Place | None = None
+    test_gold: Place | None = None
     word_column: int = 0
     tag_column: int = -1
     gold_column: int | None = None
@@ -50,14 +64,14 @@ class Files(Table):
 class Hub(Table):
     """A data set for the `datasets` library: a hub name, a `save_to_disk` folder, or a folder of .parquet/.jsonl."""
 
-    dataset: str = "lhoestq/conll2003"
+    dataset: Place = "lhoestq/conll2003"
     configuration: str | None = None
     revision: str | None = None
     words: str = "tokens"
     tags: str = "ner_tags"
     gold: str | None = None
     document: str | None = None
-    splits: dict[Split, str] = {"train": "train", "dev": "validation", "test": "test"}
+    splits: dict[Split, Place] = {"train": "train", "dev": "validation", "test": "test"}
     label_names: list[str] | None = None
     scheme: Literal["auto", "iob1", "iob2", "bioes"] = "auto"
 
@@ -65,7 +79,7 @@ class Hub(Table):
 class Jsonl(Table):
     """A folder of train.jsonl, dev.jsonl and test.jsonl, as `pipeline prepare` and `audit --apply` write them."""
 
-    folder: str = "."
+    folder: Place = "."
 
 
 class Noise(Table):
@@ -86,25 +100,25 @@ class Prepare(Table):
     jsonl: Jsonl = Jsonl()
     noise: Noise = Noise()
     dev: Literal["clean", "noisy"] = "clean"  # the tags that training may look at to choose a checkpoint
-    limit: PositiveInt | None = None  # keep the first so many sentences of every split
+    limit: Count | None = None  # keep the first so many sentences of every split
 
 
 class Scratch(Table):
     """The encoder that is built when `encoder = "scratch"`: BERT's architecture, WordPiece from the training words."""
 
-    layers: PositiveInt = 4
-    hidden: PositiveInt = 128
-    heads: PositiveInt = 4
-    vocabulary: PositiveInt = 4000
+    layers: Annotated[int, Field(gt=0, le=1000)] = 4
+    hidden: Annotated[int, Field(gt=0, le=2**16)] = 128
+    heads: Count = 4
+    vocabulary: Count = 4000
     dropout: Fraction = 0.1
 
 
 class Training(Table):
     """How a model is fitted; shared by `teach` and `distill`."""
 
-    epochs: PositiveInt = 3
-    batch_size: PositiveInt = 32  # windows per optimiser step and process, before accumulation
-    gradient_accumulation: PositiveInt = 1
+    epochs: Count = 3
+    batch_size: Count = 32  # windows per optimiser step and process, before accumulation
+    gradient_accumulation: Count = 1
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
     warmup: Fraction = 0.1  # share of the optimiser steps; linear decay to zero follows
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -177,14 +191,14 @@ class Probe(Table):
     Encoder, learning rate and the rest are those of the `teach` table.
     """
 
-    folds: Annotated[int, Field(ge=2)] = 2
-    epochs: PositiveInt = 1
+    folds: Annotated[int, Field(ge=2, lt=2**31)] = 2
+    epochs: Count = 1
 
 
 class Teach(Training):
     """What `pipeline teach` fits: the encoder and the smooth generalized cross-entropy SGCE(q, smoothing)."""
 
-    encoder: str = "scratch"  # scratch, minilm-l6, a local folder, or a hub name
+    encoder: Place = "scratch"  # scratch, minilm-l6, a local folder, or a hub name
     scratch: Scratch = Scratch()
     q: Q = 0.0  # a number; {from, to, …}: see Ramp; auto: one that ends at the q which the estimated noise asks for
     smoothing: Fraction = 0.0
@@ -209,13 +223,13 @@ class Distill(Training):
     teacher: Name = "teacher"
     control: bool = False  # the same student without a teacher: alpha = 1, starting where the teacher started
     kl: Kl = "forward"
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Annotated[float, Field(ge=1e-3, le=1e3)] = 1.0
     alpha: Fraction = 0.0
     beta: Annotated[float, Field(gt=0, lt=1)] = 0.5  # the teacher's share in jensen-shannon
     alternate: Literal["step", "epoch"] = "step"
-    period: PositiveInt = 1  # optimiser steps (or epochs) before alternating KL turns
-    layers: PositiveInt | list[int] = 2  # how many of the teacher's layers, evenly spaced, or which
-    encoder: str | None = None  # another encoder, with its own tokenizer, instead of the teacher's layers
+    period: Count = 1  # optimiser steps (or epochs) before alternating KL turns
+    layers: Count | list[int] = 2  # how many of the teacher's layers, evenly spaced, or which
+    encoder: Place | None = None  # another encoder, with its own tokenizer, instead of the teacher's layers
     scratch: Scratch = Scratch()  # when that is "scratch"
     q: FixedOrRamp | None = None  # of the SGCE part; default: the teacher's
     smoothing: Fraction | None = None
@@ -225,8 +239,15 @@ class Eval(Table):
     """What `pipeline eval` computes."""
 
     splits: Annotated[list[Split], Field(min_length=1)] = ["dev", "test"]
-    bins: PositiveInt = 10
-    resamples: PositiveInt = 1000
+    bins: Annotated[int, Field(gt=0, le=1000)] = 10
+    resamples: Annotated[int, Field(gt=0, le=100_000)] = 1000
+
+    @field_validator("splits")
+    @classmethod
+    def _each_once(cls, splits: list[Split]) -> list[Split]:
+        if len(set(splits)) < len(splits):
+            raise ValueError(f"expected every split at most once, found {', '.join(splits)}")
+        return splits
 
 
 class Audit(Table):
@@ -234,4 +255,4 @@ class Audit(Table):
 
     stage: Name = "probe"  # whose word logits are asked: the probe, out of fold, or a model of the run
     threshold: Fraction = 0.5  # a tag is listed, and corrected by --apply, if it is wrong with a higher probability
-    show: PositiveInt = 200  # sentences on the page
+    show: Count = 200  # sentences on the page

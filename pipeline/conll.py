@@ -2,8 +2,8 @@
 
 The reader is strict, because a file that is read wrongly trains a model all the same: whatever cannot be a CoNLL file
 is refused with its file and line. Only an ASCII space or a tab ends a column and only a line feed, with or without a
-carriage return before it, ends a line: other Unicode spaces and line separators occur inside words. A line that holds
-"-DOCSTART-" begins a document and is no word. There are no comments: "#" is a word.
+carriage return before it, ends a line: other Unicode spaces and line separators occur inside words. A line with
+"-DOCSTART-" in its first column or as its word begins a document and is no word. There are no comments: "#" is a word.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def read_conll(
     for number, line in enumerate([*_lines(path), ""], start=1):  # the blank line ends a sentence that ends the file
         where = f"{path}:{number}"
         columns = _BETWEEN_COLUMNS.split(line.rstrip(" \t"))
-        if columns == [""] or DOCUMENT_START in columns:
+        if columns == [""] or _begins_document(columns, word_column):
             if rows:
                 blocks.append(_block(number - len(rows), rows, document))
                 rows = []
@@ -130,6 +130,12 @@ def _outline(blocks: Sequence[Block]) -> Iterator[tuple[int, str]]:
         line += 1
         yield line, "the end of the sentence"
     yield line, "the end of the file"
+
+
+def _begins_document(columns: Sequence[str], word_column: int) -> bool:
+    """Elsewhere the marker is a value like any other, and the line has a word that must not be lost."""
+    has_word = -len(columns) <= word_column < len(columns)
+    return columns[0] == DOCUMENT_START or (has_word and columns[word_column] == DOCUMENT_START)
 
 
 def _lines(path: Path) -> list[str]:

@@ -71,7 +71,8 @@ def from_scratch(settings: Any, words: Iterable[str], labels: Sequence[str], see
     """
     if settings.hidden % settings.heads:
         raise PipelineError(
-            f"scratch: expected hidden to be a multiple of heads, found {settings.hidden} and {settings.heads}"
+            f"scratch: expected hidden to be a multiple of heads, found {settings.hidden} and {settings.heads}; "
+            "change either"
         )
     tokenizer = train_wordpiece(words, settings.vocabulary)
     config = BertConfig(
@@ -126,7 +127,9 @@ def _load_tokenizer(name: str, where: str, source: Mapping[str, Any]) -> PreTrai
     """A tokenizer that reads each word as it stands inside a sentence."""
     tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(where, **source))
     if flaw := _flaw(tokenizer):
-        raise PipelineError(f"encoder {name!r}: expected a fast tokenizer (tokenizer.json) that can pad, found {flaw}")
+        raise PipelineError(
+            f"encoder {name!r}: expected a fast tokenizer (tokenizer.json) that can pad, found {flaw}; name another"
+        )
     if _drops_space(tokenizer):
         tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(where, add_prefix_space=True, **source))
     if _drops_space(tokenizer):  # a generic tokenizer, such as ModernBERT's, ignores that argument

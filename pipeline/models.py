@@ -76,10 +76,12 @@ def choose_layers(total: int, wanted: int | Sequence[int]) -> list[int]:
     """
     if isinstance(wanted, int):
         if wanted > total:
-            raise PipelineError(f"distill.layers: expected at most the teacher's {total}, found {wanted}")
+            raise PipelineError(f"distill.layers: expected at most the teacher's {total}, found {wanted}; keep fewer")
         return [i * (total - 1) // max(wanted - 1, 1) for i in range(wanted)]
     if not wanted or list(wanted) != sorted(set(wanted)) or wanted[0] < 0 or wanted[-1] >= total:
-        raise PipelineError(f"distill.layers: expected ascending layers from 0 to {total - 1}, found {list(wanted)}")
+        raise PipelineError(
+            f"distill.layers: expected ascending layers from 0 to {total - 1}, found {list(wanted)}; correct the list"
+        )
     return list(wanted)
 
 

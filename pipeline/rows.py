@@ -84,12 +84,13 @@ def _tags(values: object, names: Sequence[str] | None, n_words: int, scheme: Sch
         )
     tags = []
     for tag in values:
-        if isinstance(tag, int) and not names:
+        numbered = isinstance(tag, int) and not isinstance(tag, bool)  # true is no 1
+        if numbered and not names:
             raise PipelineError(
                 f"{where}: expected tags that have names, found the integer {tag}; set label_names to the name of each "
                 'integer in turn, such as ["O", "B-PER", "I-PER"]'
             )
-        name = names[tag] if isinstance(tag, int) and names and 0 <= tag < len(names) else tag
+        name = names[tag] if numbered and names and 0 <= tag < len(names) else tag
         if not isinstance(name, str) or not is_tag(name, scheme):
             raise PipelineError(
                 f"{where}: expected tags such as O or B-PER (scheme = {scheme!r}), found {name!r:.60}; correct the "

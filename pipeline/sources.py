@@ -113,7 +113,7 @@ def load_hub(
         raise PipelineError(
             f"splits: expected a name each for {', '.join(SPLITS)}, found {', '.join(splits)}; add the others"
         )
-    folder = Path(dataset).expanduser()
+    folder = _folder(dataset)
     if folder.is_dir():
         if configuration is not None or revision is not None:
             raise PipelineError(
@@ -196,6 +196,8 @@ def file_identity(path: Path) -> dict[str, str]:
         PipelineError: there is no such file.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device may have no end
+            raise PipelineError(f"{path}: expected a file to read, found something else; name a regular file")
         return {"file": path.name, "sha256": file_sha256(path)}
     except OSError as error:
         raise PipelineError(f"{path}: expected a file to read, found: {error.strerror}; correct the path") from error
@@ -216,14 +218,22 @@ def hub_identity(
     Raises:
         PipelineError: there is no such data set, or neither the hub nor a cached copy is at hand.
     """
-    folder = Path(dataset).expanduser()
+    folder = _folder(dataset)
     if not folder.is_dir():
         commit, _ = find_commit(dataset, configuration, revision)
         return {"dataset": dataset, "configuration": configuration, "revision": commit}
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_identity(path)['sha256']}\n".encode())
+        name, sha256 = path.relative_to(folder).as_posix(), file_identity(path)["sha256"]
+        digest.update(f"{name}\0{sha256}\n".encode(errors="surrogateescape"))
     return {"folder": folder.resolve().name, "sha256": digest.hexdigest()}
+
+
+def _folder(dataset: str) -> Path:
+    try:
+        return Path(dataset).expanduser()
+    except RuntimeError:  # "~name", and there is nobody of that name
+        return Path(dataset)
 
 
 def _in_iob2(splits: Mapping[str, Sequence[Sentence]], scheme: Scheme) -> dict[str, list[Sentence]]:

@@ -175,13 +175,12 @@ def _split_file(folder: Path, name: str) -> Path:
 
 def _parquet(path: Path, columns: Collection[str]) -> Table:
     from datasets import Dataset
-    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     try:
         with ParquetFile(path) as file:
             data = Dataset(file.read())
-    except ArrowException as error:
+    except Exception as error:  # whatever the library finds wrong with it
         raise PipelineError(f"{path}: expected a Parquet file, found {_reason(error)}; name another file") from error
     return _table(data, str(path), columns)
 
@@ -195,15 +194,26 @@ def json_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                row = json.loads(line.decode("utf-8-sig"))
+                row = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_object)
                 json.dumps(row, ensure_ascii=False).encode()  # fails on half a character, which JSON can spell
             except (ValueError, RecursionError) as error:
                 raise PipelineError(
                     f"{path}:{number}: expected JSON, found {_reason(error)}; correct the line"
                 ) from error
             if not isinstance(row, dict):
-                raise PipelineError(f"{path}:{number}: expected a JSON object for a sentence, found {line[:40]!r}")
+                raise PipelineError(
+                    f"{path}:{number}: expected a JSON object for a sentence, found {line[:40]!r}; correct the line"
+                )
             yield f"{path}:{number}", row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of two values under one key the library would drop the first without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} twice in one object")
+    return found
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,9 @@ when they are sealed; `pipeline run` holds every stage to the config.
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -37,6 +39,10 @@ from stages.options import (
 # Threads that wait for each other by spinning lose ten times and more as soon as another process wants a core; a short
 # spin costs little on an idle machine. Read when torch loads its OpenMP runtime.
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+
+for stream in (sys.stdout, sys.stderr):  # a character that a terminal cannot show is spelled out
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 app = typer.Typer(
     help="Train an NER teacher on noisy labels, distil it into a small student, and know how far to trust both.",

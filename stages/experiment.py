@@ -61,7 +61,9 @@ class Experiment:
                 f"{self.folder / name}: expected a sealed stage, found none; make it with `pipeline run`"
             )
         if stage.kind not in kinds:
-            raise PipelineError(f"{stage.folder}: expected a stage made by {' or '.join(kinds)}, found {stage.kind}")
+            raise PipelineError(
+                f"{stage.folder}: expected a stage made by {' or '.join(kinds)}, found {stage.kind}; name another"
+            )
         for role, reference in stage.made_from["inputs"].items():
             if "folder" not in reference:
                 continue

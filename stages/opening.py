@@ -30,23 +30,45 @@ def open_experiment(
     remember: bool = False,
 ) -> Experiment:
     """The run that a command works on; a new one writes its config down, `remember` does so in any case."""
-    folder = run or Path("runs") / experiment_name(config or DEFAULT)
-    if folder.exists() and not folder.is_dir():
-        raise PipelineError(f"--run {folder}: expected a folder, found a file; choose another")
+    folder = run or Path("runs") / experiment_name(DEFAULT if config is None else config)
     if stage is not None and not re.fullmatch(NAME, stage[0]):
-        raise PipelineError(f"--name {stage[0]}: expected letters, digits, - and _, beginning with one of the former")
+        raise PipelineError(
+            f"--name: expected letters, digits, - and _, beginning with one of the former, found {stage[0]!r:.80}; "
+            "choose another"
+        )
+    _check_folder(folder)
     own = folder / "config.toml"
-    source = config or (str(own) if own.is_file() else DEFAULT)
+    source = config if config is not None else str(own) if own.is_file() else DEFAULT
     plain = {key: str(value) if isinstance(value, StrEnum) else value for key, value in flags.items()}
     whole = settings = load(source, overrides or (), plain)
     if stage is not None:
         name, command, values = stage
         entry = {f"stages.{name}.{key}": str(v) if isinstance(v, StrEnum) else v for key, v in values.items()}
         settings = load(source, overrides or (), {**plain, f"stages.{name}.command": command, **entry})
-    folder.mkdir(parents=True, exist_ok=True)
-    if remember or not own.is_file():
-        write_text(own, dumps(whole))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if remember or not own.is_file():
+            write_text(own, dumps(whole))
+    except OSError as error:
+        raise PipelineError(
+            f"--run {folder}: expected a folder to write to, found: {error.strerror}; choose another"
+        ) from error
     return Experiment(folder, settings, Reporter(quiet=quiet, to_stderr=to_stderr), force)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse what cannot be a run's folder before anything is read or made."""
+    found = None
+    try:
+        str(folder).encode()  # manifests and the report name it in UTF-8
+        if folder.exists() and not folder.is_dir():
+            found = "a file"
+    except UnicodeEncodeError:
+        found = "a name that is not UTF-8"
+    except OSError as error:
+        found = error.strerror
+    if found:
+        raise PipelineError(f"--run {folder}: expected a folder, found {found}; choose another")
 
 
 def remember(experiment: Experiment, name: str, command: str, settings: Training) -> None:

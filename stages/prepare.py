@@ -18,6 +18,7 @@ from pipeline import noise, run, sources
 from pipeline.config_tables import Prepare
 from pipeline.corpus import SPLITS, Corpus, Sentence, label_set
 from pipeline.entities import entity_spans, entity_types, match_counts, precision_recall_f1
+from pipeline.errors import PipelineError
 from pipeline.files import write_json
 from stages.experiment import DATA, Experiment
 
@@ -39,6 +40,11 @@ def prepare(experiment: Experiment) -> run.Stage:
     with experiment.making(DATA, made_from) as (folder, _):
         splits = {split: sentences[: settings.limit] for split, sentences in _load(settings, revision).items()}
         labels = label_set(sentence for split in SPLITS for sentence in splits[split])
+        if len(labels) == 1:
+            raise PipelineError(
+                f"prepare: expected an entity in some split, found {labels[0]} on every word; name other data or "
+                "columns, or raise prepare.limit"
+            )
         corpora = {split: Corpus(labels, splits[split]) for split in SPLITS}
         for split in ("train", "dev") if settings.dev == "noisy" else ("train",):
             corpora[split] = _with_noise(corpora[split], settings, experiment.config.seed)
@@ -77,7 +83,7 @@ def noise_report(corpus: Corpus) -> dict[str, Any]:
     f1 = float(precision_recall_f1(counts.sum(axis=(0, 1)))[2])
     return {
         "word_flip_rate": noise.word_flip_rate(gold, corpus.tags),
-        "entity_f1_loss": 1.0 - f1,
+        "entity_f1_loss": 1.0 - f1 if counts.any() else 0.0,
         "matrix": np.round(noise.transition_matrix(gold, corpus.tags, len(corpus.labels)), 6).tolist(),
     }
 
@@ -115,7 +121,6 @@ def _tags_are_gold(sentence: Sentence) -> Sentence:
 def _with_noise(corpus: Corpus, settings: Prepare, seed: int) -> Corpus:
     if settings.noise.kind == "file":
         return corpus
-    matrix = None if settings.noise.matrix is None else np.array(settings.noise.matrix)
     tags = noise.inject(
         settings.noise.kind,
         corpus.tags,
@@ -123,7 +128,7 @@ def _with_noise(corpus: Corpus, settings: Prepare, seed: int) -> Corpus:
         corpus.lengths,
         rate=settings.noise.rate,
         seed=seed,
-        matrix=matrix,
+        matrix=settings.noise.matrix,
     )
     return corpus.with_tags(tags)
 
@@ -165,6 +170,8 @@ def _print_report(experiment: Experiment, report: dict[str, Any]) -> None:
         for split, info in report["splits"].items()
     ]
     experiment.reporter.result("data", ["split", "sentences", "words", "entities"], rows)
+    if without := [split for split, info in report["splits"].items() if not info["entities"]]:
+        experiment.reporter.warn(f"no entity in {', '.join(without)}: F1 there is 0 whatever a model says")
     about = report["noise"]
     if about["word_flip_rate"] is None:
         experiment.reporter.say("noise: in the source; gold of the training words is not known")

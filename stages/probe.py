@@ -20,6 +20,7 @@ from pipeline import devices, encoders, run
 from pipeline.config_tables import Teach
 from pipeline.corpus import Corpus
 from pipeline.encoding import encode, window_size
+from pipeline.errors import PipelineError
 from pipeline.files import write_json
 from pipeline.losses import sgce
 from pipeline.noise_estimate import NoiseEstimate, estimate
@@ -41,6 +42,11 @@ def probe(experiment: Experiment) -> run.Stage:
     devices.quiet_libraries()
     with experiment.making(PROBE, made_from) as (folder, made_with):
         corpus = load_corpora(experiment.sealed(DATA, "prepare"))["train"]
+        if len(corpus.sentences) < experiment.config.probe.folds:
+            raise PipelineError(
+                f"probe.folds: expected at most one per training sentence, found {experiment.config.probe.folds} for "
+                f"{len(corpus.sentences)}; lower it, or teach with a q other than auto and no estimated correction"
+            )
         fold_of = folds(corpus, experiment.config.probe.folds, experiment.config.seed)
         fold_of_word = np.repeat(fold_of, corpus.lengths)
         logits = np.empty((len(corpus.tags), len(corpus.labels)), dtype=np.float32)

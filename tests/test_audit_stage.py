@@ -243,7 +243,7 @@ def test_mistakes_are_one_line(copied):
     for arguments, expected in [
         (["--stage", "nobody"], "expected a sealed stage, found none"),
         (["--stage", "data"], "expected a stage made by teach or distill or probe, found prepare"),
-        (["--threshold", 1.5], "audit.threshold: input should be less than or equal to 1"),
+        (["--threshold", 1.5], "audit.threshold: expected a value less than or equal to 1"),
     ]:
         output = pipeline("audit", "--run", copied, *arguments, "--force", code=1).output
         (error,) = [line for line in output.splitlines() if line.startswith("error: ")]

@@ -267,7 +267,7 @@ def test_mistakes_are_one_line_and_exit_1(tmp_path):
     for arguments, expected in [
         (["run", "nowhere.toml"], "nowhere.toml"),
         (["run", "smoke", "--set", "teach.qq=1"], "teach.qq: unknown key"),
-        (["teach", "--config", "smoke", "--q", 2], "q: input should be less than or equal to 1"),
+        (["teach", "--config", "smoke", "--q", 2], "q: expected a value less than or equal to 1"),
         (["prepare", "--config", "smoke", "--set", "prepare.source=files"], "train.txt"),
         (["distill", "--config", "smoke", "--layers", 9], "distill.layers: expected at most the teacher's 2"),
         (["teach", "--config", "smoke", "--encoder", str(tmp_path / "nothing")], "encoder"),

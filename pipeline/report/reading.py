@@ -118,7 +118,9 @@ def _read(path: Path, kind: type) -> Any:
     except ValueError as error:
         raise PipelineError(f"{path}: expected JSON, found {error}; run `pipeline eval` again") from error
     if not isinstance(content, kind):
-        raise PipelineError(f"{path}: expected a JSON {kind.__name__}, found {type(content).__name__}")
+        raise PipelineError(
+            f"{path}: expected a JSON {kind.__name__}, found {type(content).__name__}; run `pipeline eval` again"
+        )
     return content
 
 
@@ -129,7 +131,7 @@ def _read_lines(path: Path) -> list[Record]:
     try:
         return [_parse(line) for line in lines if line.strip()]
     except ValueError as error:
-        raise PipelineError(f"{path}: expected one JSON object a line, found {error}") from error
+        raise PipelineError(f"{path}: expected one JSON object a line, found {error}; make the stage again") from error
 
 
 def _parse(text: str) -> Any:
