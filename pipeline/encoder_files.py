@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, hf_hub_download
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from pipeline.errors import PipelineError
 from pipeline.files import file_sha256
-from pipeline.tables import HUB_SECONDS
+from pipeline.tables import HUB_SECONDS, ask_hub
 
 SCRATCH = "scratch"
 MINILM = "minilm-l6"
@@ -62,13 +62,20 @@ def encoder_identity(name: str) -> dict[str, str]:
         name: as in the config.
 
     Raises:
-        PipelineError: as `find_encoder`; or neither a folder nor a name that the hub or its cache knows.
+        PipelineError: as `find_encoder`; a folder whose weights are a pickle; or neither a folder nor a name that the
+            hub or its cache knows.
     """
     if name == SCRATCH:
         return {}
     where = Path(find_encoder(name))
     if where.is_dir():
-        files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".bin", ".json", ".txt", ".model"))
+        files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".json", ".txt", ".model"))
+        pickles = sorted(f.name for f in where.iterdir() if f.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+        if pickles and not any(f.suffix == ".safetensors" for f in files):
+            raise PipelineError(
+                f"encoder {name!r}: expected weights in *.safetensors, found {pickles[0]}, a pickle, which can run any "
+                "code when it is opened; where you trust it, load it with the library and `save_pretrained` it again"
+            )
         return {file.name: file_sha256(file) for file in files}
     with one_line_errors(name):
         return {"commit": hub_source(name)["revision"]}
@@ -81,12 +88,16 @@ def hub_source(name: str) -> dict[str, Any]:
     Left to itself the library retries for most of a minute.
     """
     try:
-        return {"revision": str(HfApi().model_info(name, timeout=HUB_SECONDS).sha)}
+        return {"revision": str(ask_hub(lambda: HfApi().model_info(name, timeout=HUB_SECONDS)).sha)}
     except (HFValidationError, RepositoryNotFoundError):
         raise
-    except Exception:  # no network, or a hub in trouble: the exception's type depends on the library's version
+    except Exception as error:  # no network, or a hub in trouble: the exception's type depends on the library's version
+        unreachable = type(error).__name__
+    try:
         cached = Path(hf_hub_download(name, "config.json", local_files_only=True))
-        return {"revision": cached.parent.name, "local_files_only": True}
+    except LocalEntryNotFoundError as error:
+        raise OSError(f"no way to the hub, {unreachable}, and nothing in its cache") from error
+    return {"revision": cached.parent.name, "local_files_only": True}
 
 
 @contextmanager
@@ -98,7 +109,9 @@ def one_line_errors(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # whatever the libraries find wrong with its files
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        if "use_safetensors" in reason:  # the library's advice is to let it open the pickle
+            reason = "its weights are a pickle, which can run any code when it is opened, not *.safetensors"
         raise PipelineError(
-            f"encoder {name!r}: neither a local folder with a model nor available from the hub or its cache; use "
-            f"encoder = '{SCRATCH}', '{MINILM}' or a local folder ({reason})"
+            f"encoder {name!r}: neither a local folder with a model nor available from the hub or its cache; correct "
+            f"the name, connect, or use encoder = '{SCRATCH}', '{MINILM}' or a local folder ({reason})"
         ) from error

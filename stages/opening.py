@@ -30,7 +30,10 @@ def open_experiment(
     remember: bool = False,
 ) -> Experiment:
     """The run that a command works on; a new one writes its config down, `remember` does so in any case."""
-    folder = run or Path("runs") / experiment_name(config or DEFAULT)
+    name = experiment_name(config or DEFAULT)
+    if run is None and name in ("", ".", ".."):  # a file may be called "...toml"
+        raise PipelineError(f"{config}: expected a file whose name can name a run, too; rename it, or pass --run")
+    folder = run or Path("runs") / name
     if folder.exists() and not folder.is_dir():
         raise PipelineError(f"--run {folder}: expected a folder, found a file; choose another")
     if stage is not None and not re.fullmatch(NAME, stage[0]):
