@@ -20,10 +20,10 @@ INTERVAL = 10.0  # seconds between progress lines where there is no terminal
 
 
 def printable(text: str) -> str:
-    """Text whose control characters are spelled out: in a word of the data, one could steer the terminal.
+    r"""Text whose control characters are spelled out: in a word of the data, one could steer the terminal.
 
-    >>> printable("Rome \\x1b[2J")
-    'Rome \\\\x1b[2J'
+    >>> print(printable("Rome \x1b[2J"))
+    Rome \x1b[2J
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 

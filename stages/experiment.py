@@ -64,9 +64,7 @@ class Experiment:
             )
         if stage.kind not in kinds:
             raise PipelineError(f"{stage.folder}: expected a stage made by {' or '.join(kinds)}, found {stage.kind}")
-        for role, reference in stage.made_from["inputs"].items():
-            if "folder" not in reference:
-                continue
+        for role, reference in manifests.parents(stage).items():
             current = manifests.find(self.folder, reference["folder"])
             if current is None or current.sha256 != reference["sha256"]:
                 raise PipelineError(
@@ -77,6 +75,8 @@ class Experiment:
 
     def up_to_date(self, name: str, made_from: Mapping[str, Any]) -> run.Stage | None:
         """The sealed stage if there is nothing to do, which is said; see `pipeline.run.up_to_date`."""
+        if not self.force:
+            manifests.find(self.folder, name)
         sealed = run.up_to_date(self.folder, name, made_from, force=self.force)
         if sealed is not None:
             self.reporter.up_to_date(name)

@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import run
+from pipeline import config_file, run
 from pipeline.errors import PipelineError
 from pipeline.files import canonical_json, file_sha256
 
 SETTINGS_SHA256 = "settings_sha256"  # in `made_with`
-KINDS = ("prepare", "probe", "teach", "distill", "audit", "correct", "geometry")
 BY_NAME = {"data": "prepare", "probe": "probe", "audit": "audit", "corrected": "audit --apply"}
 GEOMETRY = "geometry-"
 
@@ -47,11 +46,10 @@ def stages(folder: Path) -> list[run.Stage]:
     Raises:
         PipelineError: a manifest is not readable, or not as it was sealed.
     """
-    try:
-        found = run.stages(folder)
-    except PipelineError as error:
-        raise PipelineError(f"{error} with `pipeline run --run {shlex.quote(str(folder))}`") from error
-    return [check(stage) for stage in found]
+    for manifest in sorted(folder.glob(f"*/{run.MANIFEST}")):
+        if not manifest.parent.suffix:
+            find(folder, manifest.parent.name)
+    return run.stages(folder)
 
 
 def check(stage: run.Stage) -> run.Stage:
@@ -63,10 +61,16 @@ def check(stage: run.Stage) -> run.Stage:
     recorded = stage.made_with.get(SETTINGS_SHA256)
     if recorded is not None and recorded != settings_sha256(stage.made_from):
         raise PipelineError(
-            f"{stage.folder / run.MANIFEST}: changed since it was sealed; remove {stage.folder} and make the stage "
-            f"again with `{remake_command(stage.folder.parent, stage.name)}`"
+            f"{stage.folder / run.MANIFEST}: changed since it was sealed; make the stage again with "
+            f"`{remake_command(stage.folder.parent, stage.name)}`"
         )
     return stage
+
+
+def parents(stage: run.Stage) -> dict[str, dict[str, str]]:
+    """The stages of the run that a stage was made from, by their roles; the folder of a data set is none of them."""
+    inputs = {} if stage.kind == "prepare" else stage.made_from["inputs"]
+    return {role: reference for role, reference in inputs.items() if "folder" in reference}
 
 
 def model_folder(stage: run.Stage) -> Path:
@@ -90,10 +94,25 @@ def unlisted(stage: run.Stage, within: Path) -> list[Path]:
 
 
 def remake_command(folder: Path, name: str) -> str:
-    """The command that makes a stage again of which only the name is known for sure."""
-    command = BY_NAME.get(name) or ("eval --geometry" if name.startswith(GEOMETRY) else "")
-    force = ["--force"] if command else []
-    return shlex.join(["pipeline", *(command or "run").split(), "--run", str(folder), *force])
+    """The command that makes a stage again of which only the name is known: its manifest cannot be trusted."""
+    if name in BY_NAME:
+        command = [*BY_NAME[name].split(), "--force"]
+    elif name.startswith(GEOMETRY):
+        command = ["eval", "--geometry", "--force"]
+    elif stage := models_of_config(folder).get(name):
+        command = [stage, "--name", name, "--force"]
+    else:
+        command = ["run"]
+    return shlex.join(["pipeline", command[0], "--run", str(folder), *command[1:]])
+
+
+def models_of_config(folder: Path) -> dict[str, str]:
+    """The models that a run's config names, in order, with the commands that make them; none if it cannot be read."""
+    try:
+        config = config_file.load(str(folder / "config.toml"))
+    except PipelineError:
+        return {}
+    return {name: stage.command for name, stage in config.stages.items()}
 
 
 def changed_outputs(stage: run.Stage) -> dict[str, str]:

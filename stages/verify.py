@@ -69,6 +69,8 @@ def verify(folder: Path) -> list[Checked]:
         raise PipelineError(f"--run {folder}: expected the folder of a run, found none; name another")
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name != FIGURES)
     sealed = {name: stage for name in names if (stage := _sealed(folder, name))}
+    usual = ["data", "probe", *manifests.models_of_config(folder)]
+    names.sort(key=lambda name: usual.index(name) if name in usual else len(usual))
     order = sorted(names, key=lambda name: _finished(sealed.get(name)))
     checked = [_folder(folder, name, sealed) for name in order]
     derived = _derived(folder, sealed)
@@ -88,8 +90,8 @@ def _sealed(folder: Path, name: str) -> run.Stage | None:
 
 
 def _finished(stage: run.Stage | None) -> str:
-    """When a stage was sealed, so that parents come before children; what is no stage comes last."""
-    return str(stage.made_with.get("finished", "")) if stage else "~"
+    """When a stage was sealed, so that parents are mended before children; what is no stage comes first."""
+    return str(stage.made_with.get("finished", "")) if stage else ""
 
 
 def _folder(folder: Path, name: str, sealed: dict[str, run.Stage]) -> Checked:
@@ -112,7 +114,7 @@ def _no_stage(folder: Path, name: str) -> Fault | None:
         return Fault(name, "left by a process that ended while it replaced a stage", remove)
     command = manifests.remake_command(folder, name)
     if (folder / name / run.MANIFEST).is_file():
-        return Fault(f"{name}/{run.MANIFEST}", "not the manifest of a sealed stage", f"{remove} && {command}")
+        return Fault(f"{name}/{run.MANIFEST}", "not the manifest of a sealed stage", command)
     return Fault(name, f"a folder without {run.MANIFEST}, so no stage", remove)
 
 
@@ -133,16 +135,16 @@ def _faults(folder: Path, stage: run.Stage, sealed: dict[str, run.Stage]) -> Ite
     try:
         manifests.check(stage)
     except PipelineError:  # its kind, too, may be what has changed
-        command = f"{shlex.join(['rm', '-r', str(stage.folder)])} && {manifests.remake_command(folder, stage.name)}"
-        yield Fault(f"{stage.name}/{run.MANIFEST}", "changed since it was sealed", command)
+        again = manifests.remake_command(folder, stage.name)
+        yield Fault(f"{stage.name}/{run.MANIFEST}", "changed since it was sealed", again)
         return
     again = run.remake_command(stage)
     for file, found in manifests.changed_outputs(stage).items():
         yield Fault(f"{stage.name}/{file}", found, again)
     for path in manifests.unlisted(stage, stage.folder):
         yield Fault(path.relative_to(folder).as_posix(), "not in the manifest", shlex.join(["rm", str(path)]))
-    for role, reference in stage.made_from["inputs"].items():
-        if "folder" in reference and (found := _other(reference, sealed)):
+    for role, reference in manifests.parents(stage).items():
+        if found := _other(reference, sealed):
             yield Fault(stage.name, f"its {role}, {reference['folder']}, {found}", again)
 
 
