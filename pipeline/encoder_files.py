@@ -9,8 +9,8 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, hf_hub_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub import HfApi, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
 from pipeline.errors import PipelineError
 from pipeline.files import file_sha256
@@ -78,26 +78,26 @@ def encoder_identity(name: str) -> dict[str, str]:
             )
         return {file.name: file_sha256(file) for file in files}
     with one_line_errors(name):
-        return {"commit": hub_source(name)["revision"]}
+        found, arguments = hub_source(name)
+        return {"commit": arguments.get("revision", Path(found).name)}
 
 
 @lru_cache  # one answer per process, so that the commit in a manifest is the one that was loaded
-def hub_source(name: str) -> dict[str, Any]:
-    """How to load a hub name within seconds: its newest commit, or what is cached where the hub is out of reach.
+def hub_source(name: str) -> tuple[str, dict[str, Any]]:
+    """What to load for a hub name, and with which arguments, known within seconds.
 
-    Left to itself the library retries for most of a minute.
+    Its newest commit; or where the hub is out of reach the folder of its cached copy, which, other than the name, the
+    libraries read without asking the network anything. Left to themselves they retry for most of a minute.
     """
     try:
-        return {"revision": str(ask_hub(lambda: HfApi().model_info(name, timeout=HUB_SECONDS)).sha)}
+        return name, {"revision": str(ask_hub(lambda: HfApi().model_info(name, timeout=HUB_SECONDS)).sha)}
     except (HFValidationError, RepositoryNotFoundError):
         raise
     except Exception as error:  # no network, or a hub in trouble: the exception's type depends on the library's version
-        unreachable = type(error).__name__
-    try:
-        cached = Path(hf_hub_download(name, "config.json", local_files_only=True))
-    except LocalEntryNotFoundError as error:
-        raise OSError(f"no way to the hub, {unreachable}, and nothing in its cache") from error
-    return {"revision": cached.parent.name, "local_files_only": True}
+        cached = try_to_load_from_cache(name, "config.json")
+        if not isinstance(cached, str):
+            raise OSError(f"no way to the hub, {type(error).__name__}, and nothing in its cache") from error
+    return str(Path(cached).parent), {}
 
 
 @contextmanager

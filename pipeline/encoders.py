@@ -51,7 +51,7 @@ def pretrained(name: str, labels: Sequence[str], seed: int) -> Classifier:
     """
     where = find_encoder(name)
     with one_line_errors(name):
-        source = {} if Path(where).is_dir() else hub_source(where)
+        where, source = (where, {}) if Path(where).is_dir() else hub_source(where)
         tokenizer = _load_tokenizer(name, where, source)
         set_seed(seed)
         model = AutoModelForTokenClassification.from_pretrained(

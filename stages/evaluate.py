@@ -32,9 +32,7 @@ from stages import manifests
 from stages.experiment import DATA, MODEL_KINDS, PROBE, Experiment, load_corpora, load_estimate
 from stages.forecast import calibrated_q, forecasts, is_cross_entropy
 
-DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "law", "gradients", "geometry")
 BY_LAW = "+law"  # after a teacher's name: the same model at the temperature that the law of confidence calls for
-INDEX = "evaluation.json"  # what the derived files were made from
 POINTS = 400  # per class, of those that a projection keeps, that the report draws
 
 
@@ -118,15 +116,15 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
         "gradients": [row for stage in stages for row in _gradients(stage, data, corpora["train"])],
         "geometry": [_geometry(model, stage) for model, stage in measured.items()],
     }
-    (experiment.folder / INDEX).unlink(missing_ok=True)
-    for name in DERIVED:
+    (experiment.folder / manifests.INDEX).unlink(missing_ok=True)
+    for name in manifests.DERIVED:
         write_json(experiment.folder / f"{name}.json", derived[name])
     from pipeline.report.page import write_report  # matplotlib takes a second, and most runs have a report already
 
     write_report(experiment.folder)
-    files = [f"{name}.json" for name in DERIVED] + ["report.html"]
+    files = [f"{name}.json" for name in manifests.DERIVED] + ["report.html"]
     outputs = {file: file_sha256(experiment.folder / file) for file in files}
-    write_json(experiment.folder / INDEX, {"made_from": made_from, "outputs": outputs})
+    write_json(experiment.folder / manifests.INDEX, {"made_from": made_from, "outputs": outputs})
     print_table(experiment, records)
     experiment.reporter.say(f"report: {experiment.folder / 'report.html'}")
     return records
@@ -290,7 +288,7 @@ def _geometry(model: str, stage: run.Stage) -> dict[str, Any]:
 
 def _up_to_date(experiment: Experiment, made_from: dict[str, Any]) -> bool:
     try:
-        index = json.loads((experiment.folder / INDEX).read_text(encoding="utf-8"))
+        index = json.loads((experiment.folder / manifests.INDEX).read_text(encoding="utf-8"))
         same = canonical_json(index["made_from"]) == canonical_json(made_from)
         return same and all(file_sha256(experiment.folder / f) == sha for f, sha in index["outputs"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever an index that is none raises

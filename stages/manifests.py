@@ -1,4 +1,4 @@
-"""Sealed stages whose manifests are as they were sealed; and the command that makes a stage again.
+"""What pins the files of a run: manifests as they were sealed, and the command that makes a stage again.
 
 A manifest pins the outputs and the parents of its stage. What pins the manifest itself are the manifests of its
 children; and, for a stage without any, the hash of its settings among what it was made with.
@@ -19,6 +19,10 @@ from pipeline.files import canonical_json, file_sha256
 SETTINGS_SHA256 = "settings_sha256"  # in `made_with`
 BY_NAME = {"data": "prepare", "probe": "probe", "audit": "audit", "corrected": "audit --apply"}
 GEOMETRY = "geometry-"
+
+# What evaluation writes beside the stages, and what says what those files were made from.
+DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "law", "gradients", "geometry")
+INDEX = "evaluation.json"
 
 
 def settings_sha256(made_from: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from pipeline import config_file, run
 from pipeline.errors import PipelineError
 from pipeline.files import file_sha256
 from stages import manifests
-from stages.evaluate import DERIVED, INDEX
+from stages.manifests import DERIVED, INDEX
 
 REPORT, FIGURES, CONFIG = "report.html", "figures", "config.toml"
 UNFINISHED = ".partial"
