@@ -19,6 +19,15 @@ PATIENCE = 2.0  # seconds before progress shows at all
 INTERVAL = 10.0  # seconds between progress lines where there is no terminal
 
 
+def printable(text: str) -> str:
+    r"""Text whose control characters are spelled out: in a word of the data, one could steer the terminal.
+
+    >>> print(printable("Rome \x1b[2J"))
+    Rome \x1b[2J
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class Reporter:
     """Speaks to the person who runs a command.
 
@@ -56,7 +65,7 @@ class Reporter:
         for position, column in enumerate(columns):
             table.add_column(column, justify="right" if position else "left", no_wrap=True)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(printable, row))
         # As wide as it needs to be: a narrow terminal may break a line, but no figure is cut off.
         table.width = self._console.measure(table, options=self._console.options.update(width=10_000)).maximum
         self._console.print(table)

@@ -9,12 +9,12 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
 from pipeline.errors import PipelineError
 from pipeline.files import file_sha256
-from pipeline.tables import HUB_SECONDS
+from pipeline.tables import HUB_SECONDS, ask_hub
 
 SCRATCH = "scratch"
 MINILM = "minilm-l6"
@@ -62,31 +62,42 @@ def encoder_identity(name: str) -> dict[str, str]:
         name: as in the config.
 
     Raises:
-        PipelineError: as `find_encoder`; or neither a folder nor a name that the hub or its cache knows.
+        PipelineError: as `find_encoder`; a folder whose weights are a pickle; or neither a folder nor a name that the
+            hub or its cache knows.
     """
     if name == SCRATCH:
         return {}
     where = Path(find_encoder(name))
     if where.is_dir():
-        files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".bin", ".json", ".txt", ".model"))
+        files = sorted(f for f in where.iterdir() if f.suffix in (".safetensors", ".json", ".txt", ".model"))
+        pickles = sorted(f.name for f in where.iterdir() if f.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+        if pickles and not any(f.suffix == ".safetensors" for f in files):
+            raise PipelineError(
+                f"encoder {name!r}: expected weights in *.safetensors, found {pickles[0]}, a pickle, which can run any "
+                "code when it is opened; where you trust it, load it with the library and `save_pretrained` it again"
+            )
         return {file.name: file_sha256(file) for file in files}
     with one_line_errors(name):
-        return {"commit": hub_source(name)["revision"]}
+        found, arguments = hub_source(name)
+        return {"commit": arguments.get("revision", Path(found).name)}
 
 
 @lru_cache  # one answer per process, so that the commit in a manifest is the one that was loaded
-def hub_source(name: str) -> dict[str, Any]:
-    """How to load a hub name within seconds: its newest commit, or what is cached where the hub is out of reach.
+def hub_source(name: str) -> tuple[str, dict[str, Any]]:
+    """What to load for a hub name, and with which arguments, known within seconds.
 
-    Left to itself the library retries for most of a minute.
+    Its newest commit; or where the hub is out of reach the folder of its cached copy, which, other than the name, the
+    libraries read without asking the network anything. Left to themselves they retry for most of a minute.
     """
     try:
-        return {"revision": str(HfApi().model_info(name, timeout=HUB_SECONDS).sha)}
+        return name, {"revision": str(ask_hub(lambda: HfApi().model_info(name, timeout=HUB_SECONDS)).sha)}
     except (HFValidationError, RepositoryNotFoundError):
         raise
-    except Exception:  # no network, or a hub in trouble: the exception's type depends on the library's version
-        cached = Path(hf_hub_download(name, "config.json", local_files_only=True))
-        return {"revision": cached.parent.name, "local_files_only": True}
+    except Exception as error:  # no network, or a hub in trouble: the exception's type depends on the library's version
+        cached = try_to_load_from_cache(name, "config.json")
+        if not isinstance(cached, str):
+            raise OSError(f"no way to the hub, {type(error).__name__}, and nothing in its cache") from error
+    return str(Path(cached).parent), {}
 
 
 @contextmanager
@@ -98,7 +109,9 @@ def one_line_errors(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # whatever the libraries find wrong with its files
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        if "use_safetensors" in reason:  # the library's advice is to let it open the pickle
+            reason = "its weights are a pickle, which can run any code when it is opened, not *.safetensors"
         raise PipelineError(
-            f"encoder {name!r}: neither a local folder with a model nor available from the hub or its cache; use "
-            f"encoder = '{SCRATCH}', '{MINILM}' or a local folder ({reason})"
+            f"encoder {name!r}: neither a local folder with a model nor available from the hub or its cache; correct "
+            f"the name, connect, or use encoder = '{SCRATCH}', '{MINILM}' or a local folder ({reason})"
         ) from error

@@ -18,7 +18,7 @@ from transformers import (
 
 from pipeline.encoder_files import SCRATCH, find_encoder, hub_source, one_line_errors
 from pipeline.errors import PipelineError
-from pipeline.models import Classifier
+from pipeline.models import DATA_ALONE, Classifier
 
 MARK = "\u2581"  # stands before a word while pieces are learned
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -51,11 +51,11 @@ def pretrained(name: str, labels: Sequence[str], seed: int) -> Classifier:
     """
     where = find_encoder(name)
     with one_line_errors(name):
-        source = {} if Path(where).is_dir() else hub_source(where)
+        where, source = (where, {}) if Path(where).is_dir() else hub_source(where)
         tokenizer = _load_tokenizer(name, where, source)
         set_seed(seed)
         model = AutoModelForTokenClassification.from_pretrained(
-            where, dtype=torch.float32, ignore_mismatched_sizes=True, **_label_maps(labels), **source
+            where, dtype=torch.float32, ignore_mismatched_sizes=True, **_label_maps(labels), **DATA_ALONE, **source
         )
     return Classifier(model, tokenizer)
 
@@ -125,13 +125,14 @@ def _label_maps(labels: Sequence[str]) -> dict[str, Any]:
 
 def _load_tokenizer(name: str, where: str, source: Mapping[str, Any]) -> PreTrainedTokenizerFast:
     """A tokenizer that reads each word as it stands inside a sentence."""
-    tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(where, **source))
+    tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(where, trust_remote_code=False, **source))
     if flaw := _flaw(tokenizer):
         raise PipelineError(
             f"encoder {name!r}: expected a fast tokenizer (tokenizer.json) that can pad, found {flaw}; name another"
         )
     if _drops_space(tokenizer):
-        tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(where, add_prefix_space=True, **source))
+        options = {"add_prefix_space": True, "trust_remote_code": False, **source}
+        tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(where, **options))
     if _drops_space(tokenizer):  # a generic tokenizer, such as ModernBERT's, ignores that argument
         backend = tokenizer.backend_tokenizer
         first = [backend.normalizer] if backend.normalizer else []

@@ -14,6 +14,10 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, PreTrai
 
 from pipeline.errors import PipelineError
 
+# How a model is read: weights from safetensors alone, never from a pickle, which can run what its writer likes; and
+# without the code that may lie beside them, for which the library would otherwise ask on the terminal.
+DATA_ALONE = {"use_safetensors": True, "trust_remote_code": False}
+
 
 @dataclass(frozen=True)
 class Classifier:
@@ -36,8 +40,8 @@ class Classifier:
 def load(folder: Path) -> Classifier:
     """A classifier that `Classifier.save` wrote."""
     return Classifier(
-        AutoModelForTokenClassification.from_pretrained(folder, dtype=torch.float32),
-        cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(folder)),
+        AutoModelForTokenClassification.from_pretrained(folder, dtype=torch.float32, **DATA_ALONE),
+        cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)),
     )
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import PipelineError
 from pipeline.rows import Table
@@ -19,7 +21,29 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder
 
 HUB_SECONDS = 3.0
+T = TypeVar("T")
 _COMMIT = re.compile("[0-9a-f]{40}")
+
+
+def ask_hub(question: Callable[[], T]) -> T:
+    """What the hub answers, within seconds whatever stands in between.
+
+    The library's own timeout does not count the search for an address, which takes a minute where a nameserver is
+    configured but out of reach, and begins again with every try.
+
+    Raises:
+        TimeoutError: no answer within `HUB_SECONDS`.
+    """
+    answer: Future[T] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(question())
+        except BaseException as error:  # to be raised where the answer is awaited
+            answer.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()  # left behind where it hangs; it does not keep the process
+    return answer.result(timeout=HUB_SECONDS)
 
 
 def open_folder(folder: Path, splits: Mapping[str, str], columns: Collection[str]) -> dict[str, Table]:
@@ -104,7 +128,8 @@ def find_commit(dataset: str, configuration: str | None, revision: str | None) -
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        return str(HfApi().dataset_info(dataset, revision=revision, timeout=HUB_SECONDS).sha), None
+        info = ask_hub(lambda: HfApi().dataset_info(dataset, revision=revision, timeout=HUB_SECONDS))
+        return str(info.sha), None
     except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
         wanted = dataset if revision is None else f"{dataset} at revision {revision}"
         raise PipelineError(

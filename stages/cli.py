@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from stages.cli_results import audit_command, bench_command, eval_command
+from stages.cli_results import audit_command, bench_command, eval_command, verify_command
 from stages.options import (
     ConfigArgument,
     ConfigOption,
@@ -211,6 +211,7 @@ def distill_command(
 
 app.command("eval")(eval_command)
 app.command("audit")(audit_command)
+app.command("verify")(verify_command)
 app.command("bench")(bench_command)
 
 

@@ -1,9 +1,10 @@
-"""The commands that read what was trained: eval, audit and bench. `stages.cli` gives them to the user."""
+"""The commands that read what was trained: eval, audit, verify and bench. `stages.cli` gives them to the user."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,12 +43,12 @@ def eval_command(
     from stages.opening import open_experiment
 
     experiment = open_experiment(config, run, set_, {}, force=force, quiet=quiet, to_stderr=json_ or markdown)
-    from pipeline.run import stages as sealed_stages
+    from stages import manifests
     from stages.evaluate import evaluate
     from stages.experiment import MODEL_KINDS
     from stages.order import run_models
 
-    if not any(stage.kind in MODEL_KINDS for stage in sealed_stages(experiment.folder)):
+    if not any(stage.kind in MODEL_KINDS for stage in manifests.stages(experiment.folder)):
         run_models(experiment)
     if geometry:
         from stages.geometry import measure
@@ -100,6 +101,31 @@ def audit_command(
         experiment.reporter.say(
             f"next: open {sealed.folder / 'audit.html'}, or pipeline audit --run {experiment.folder} --apply"
         )
+
+
+@one_line_errors
+def verify_command(
+    run: RunOption = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print what was checked, alone, on standard output.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Check every file of a run against what was sealed; exit status 1 if anything is wrong."""
+    from pipeline.config_file import DEFAULT
+    from pipeline.console import Reporter
+    from stages.verify import COLUMNS, as_json, verify
+
+    folder = run or Path("runs") / DEFAULT
+    reporter = Reporter(quiet=quiet, to_stderr=json_)
+    checked = verify(folder)
+    reporter.result(f"{folder}", COLUMNS, [one.row for one in checked])
+    faults = [fault for one in checked for fault in one.faults]
+    for fault in faults:
+        reporter.warn(f"{folder / fault.path}: {fault.found}; {fault.command}")
+    if json_:
+        json.dump(as_json(folder, checked), sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    if faults:
+        raise typer.Exit(1)
 
 
 @one_line_errors

@@ -27,6 +27,7 @@ from pipeline.schedule import Schedule, constant
 from pipeline.targets import smooth_targets
 from pipeline.trainer import Progress, WordLoss, Words, fit
 from pipeline.word_logits import WordLogits
+from stages import manifests
 from stages.experiment import DATA, Experiment, load_corpora, write_log
 from stages.made_from import of_student
 from stages.publish import publish
@@ -125,7 +126,7 @@ def _build_student(experiment: Experiment, settings: Distill, teacher: run.Stage
         encoder, scratch = _teachers_start(experiment, teacher)
         whole = encoders.start(encoder, scratch, words, train.labels, seed)
     else:
-        whole = models.load(teacher.path("model"))
+        whole = models.load(manifests.model_folder(teacher))
     layers = models.choose_layers(models.n_layers(whole.model), settings.layers)
     return models.Classifier(models.keep_layers(whole.model, layers), whole.tokenizer)
 

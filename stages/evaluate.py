@@ -28,12 +28,11 @@ from pipeline.metrics import Scores, as_record, confusion, difference, per_type,
 from pipeline.report.comparison import COLUMNS, comparison
 from pipeline.training_record import TrainingRecord
 from pipeline.word_logits import WordLogits
+from stages import manifests
 from stages.experiment import DATA, MODEL_KINDS, PROBE, Experiment, load_corpora, load_estimate
 from stages.forecast import calibrated_q, forecasts, is_cross_entropy
 
-DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "law", "gradients", "geometry")
 BY_LAW = "+law"  # after a teacher's name: the same model at the temperature that the law of confidence calls for
-INDEX = "evaluation.json"  # what the derived files were made from
 POINTS = 400  # per class, of those that a projection keeps, that the report draws
 
 
@@ -72,6 +71,9 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
         print_table(experiment, records)
         return records
 
+    data.path("report.json")  # the page shows it, and the logs, and reads whatever stands there
+    for stage in stages:
+        stage.path("log.jsonl")
     corpora = load_corpora(data)
     estimate = load_estimate(probe) if probe else None
     splits: list[str] = list(experiment.config.eval.splits)
@@ -114,15 +116,15 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
         "gradients": [row for stage in stages for row in _gradients(stage, data, corpora["train"])],
         "geometry": [_geometry(model, stage) for model, stage in measured.items()],
     }
-    (experiment.folder / INDEX).unlink(missing_ok=True)
-    for name in DERIVED:
+    (experiment.folder / manifests.INDEX).unlink(missing_ok=True)
+    for name in manifests.DERIVED:
         write_json(experiment.folder / f"{name}.json", derived[name])
     from pipeline.report.page import write_report  # matplotlib takes a second, and most runs have a report already
 
     write_report(experiment.folder)
-    files = [f"{name}.json" for name in DERIVED] + ["report.html"]
+    files = [f"{name}.json" for name in manifests.DERIVED] + ["report.html"]
     outputs = {file: file_sha256(experiment.folder / file) for file in files}
-    write_json(experiment.folder / INDEX, {"made_from": made_from, "outputs": outputs})
+    write_json(experiment.folder / manifests.INDEX, {"made_from": made_from, "outputs": outputs})
     print_table(experiment, records)
     experiment.reporter.say(f"report: {experiment.folder / 'report.html'}")
     return records
@@ -136,7 +138,7 @@ def print_table(experiment: Experiment, records: Sequence[dict[str, Any]]) -> No
 
 def _stages(experiment: Experiment, names: Sequence[str]) -> list[run.Stage]:
     """The stages to compare: those named, or all models of the run, in the order of the config, then of sealing."""
-    found = {stage.name: stage for stage in run.stages(experiment.folder) if stage.kind in MODEL_KINDS}
+    found = {stage.name: stage for stage in manifests.stages(experiment.folder) if stage.kind in MODEL_KINDS}
     order = list(names) or [n for n in experiment.config.stages if n in found] + [
         n for n in found if n not in experiment.config.stages
     ]
@@ -168,9 +170,9 @@ def _score(
         "kind": stage.kind,
         "role": "teacher" if stage.kind == "teach" else "control" if config["control"] else "student",
         "gold": corpus.gold is not None,
-        "parameters": stage.made_with["parameters"],
-        "megabytes": round((stage.folder / "model" / "model.safetensors").stat().st_size / 1e6, 3),
-        "words_per_second": stage.made_with["words_per_second"],
+        "parameters": _number(stage.made_with.get("parameters")),
+        "megabytes": round(stage.path("model/model.safetensors").stat().st_size / 1e6, 3),
+        "words_per_second": _number(stage.made_with.get("words_per_second")),
     }
     return [
         Row(
@@ -187,6 +189,11 @@ def _score(
         )
         for name, scaled, temperature in versions
     ]
+
+
+def _number(value: Any) -> float | None:
+    """What a manifest says beside what it pins: nothing vouches for it, so it may be anything."""
+    return value if isinstance(value, int | float) else None
 
 
 def _accuracies(rows: Sequence[Row]) -> dict[tuple[str, str], float]:
@@ -249,7 +256,7 @@ def _gradients(stage: run.Stage, data: run.Stage, train: Corpus) -> Iterable[dic
 
 def _probe(experiment: Experiment, data: run.Stage) -> run.Stage | None:
     """The probe of this data, if there is one."""
-    probe = run.find(experiment.folder, PROBE)
+    probe = manifests.find(experiment.folder, PROBE)
     return probe if probe and probe.made_from["inputs"]["data"] == data.as_input() else None
 
 
@@ -257,7 +264,7 @@ def _measured(experiment: Experiment, stages: Sequence[run.Stage]) -> dict[str, 
     """What `--geometry` sealed of these stages, as they are now, by the stage's name."""
     current = {stage.name: stage.as_input() for stage in stages}
     found = {}
-    for stage in run.stages(experiment.folder):
+    for stage in manifests.stages(experiment.folder):
         model = stage.made_from["inputs"].get("teacher", {})
         if stage.kind == "geometry" and model["folder"] in current:
             if model == current[model["folder"]]:
@@ -281,8 +288,8 @@ def _geometry(model: str, stage: run.Stage) -> dict[str, Any]:
 
 def _up_to_date(experiment: Experiment, made_from: dict[str, Any]) -> bool:
     try:
-        index = json.loads((experiment.folder / INDEX).read_text(encoding="utf-8"))
+        index = json.loads((experiment.folder / manifests.INDEX).read_text(encoding="utf-8"))
         same = canonical_json(index["made_from"]) == canonical_json(made_from)
         return same and all(file_sha256(experiment.folder / f) == sha for f, sha in index["outputs"].items())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever an index that is none raises
         return False

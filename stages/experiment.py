@@ -25,6 +25,7 @@ from pipeline.console import Reporter
 from pipeline.corpus import SPLITS, Corpus
 from pipeline.errors import PipelineError
 from pipeline.noise_estimate import NoiseEstimate
+from stages import manifests
 
 DATA, AUDIT, CORRECTED = "data", "audit", "corrected"
 PROBE = "probe"
@@ -53,9 +54,10 @@ class Experiment:
         """A stage that another one reads.
 
         Raises:
-            PipelineError: there is no such stage, it is of another kind, or what it was made from has changed since.
+            PipelineError: there is no such stage, it is of another kind, its manifest is not as it was sealed, or what
+                it was made from has changed since.
         """
-        stage = run.find(self.folder, name)
+        stage = manifests.find(self.folder, name)
         if stage is None:
             raise PipelineError(
                 f"{self.folder / name}: expected a sealed stage, found none; make it with `pipeline run`"
@@ -64,10 +66,8 @@ class Experiment:
             raise PipelineError(
                 f"{stage.folder}: expected a stage made by {' or '.join(kinds)}, found {stage.kind}; name another"
             )
-        for role, reference in stage.made_from["inputs"].items():
-            if "folder" not in reference:
-                continue
-            current = run.find(self.folder, reference["folder"])
+        for role, reference in manifests.parents(stage).items():
+            current = manifests.find(self.folder, reference["folder"])
             if current is None or current.sha256 != reference["sha256"]:
                 raise PipelineError(
                     f"{stage.folder}: its {role} ({reference['folder']}) was made again since; make it again too with "
@@ -77,6 +77,8 @@ class Experiment:
 
     def up_to_date(self, name: str, made_from: Mapping[str, Any]) -> run.Stage | None:
         """The sealed stage if there is nothing to do, which is said; see `pipeline.run.up_to_date`."""
+        if not self.force:
+            manifests.find(self.folder, name)
         sealed = run.up_to_date(self.folder, name, made_from, force=self.force)
         if sealed is not None:
             self.reporter.up_to_date(name)
@@ -85,6 +87,9 @@ class Experiment:
     @contextmanager
     def making(self, name: str, made_from: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Make and seal one stage; yields its working folder and the record of what it was made with."""
+        for place in (self.folder / name, self.folder / f"{name}.partial"):
+            if place.is_symlink():
+                raise PipelineError(f"{place}: expected a folder of the run, found a link to elsewhere; remove it")
         began = time.monotonic()
         made_with: dict[str, Any] = {
             "command": shlex.join(["pipeline", *(_without_folders(a) for a in sys.argv[1:])]),
@@ -95,6 +100,7 @@ class Experiment:
             yield folder, made_with
             made_with["seconds"] = round(time.monotonic() - began, 2)
             made_with["finished"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+            made_with[manifests.SETTINGS_SHA256] = manifests.settings_sha256(made_from)
         self.reporter.say(f"{name}: sealed in {made_with['seconds']:.0f} s · {self.folder / name}")
 
 
@@ -127,5 +133,8 @@ def _commit() -> str | None:
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    except OSError:  # no git on this machine
+        return None
     return done.stdout.strip() or None

@@ -23,16 +23,17 @@ from pipeline.errors import PipelineError
 from pipeline.files import write_json
 from pipeline.geometry import plane, project, scatter, three_classes
 from pipeline.prediction import predict_hidden_states
+from stages import manifests
 from stages.experiment import DATA, MODEL_KINDS, Experiment, load_corpora
 
-PREFIX = "geometry-"
+PREFIX = manifests.GEOMETRY
 SPLIT = "dev"
 POINTS = 1500  # per class, at most, that the projection keeps
 
 
 def measure(experiment: Experiment, names: Sequence[str] = ()) -> list[run.Stage]:
     """Measure some models, by default every teacher and what was measured before; or find them up to date."""
-    found = {stage.name: stage.kind for stage in run.stages(experiment.folder)}
+    found = {stage.name: stage.kind for stage in manifests.stages(experiment.folder)}
     usual = [name for name, kind in found.items() if kind == "teach" or f"{PREFIX}{name}" in found]
     return [_measure(experiment, experiment.sealed(name, *MODEL_KINDS)) for name in names or usual]
 
@@ -64,7 +65,7 @@ def _measure(experiment: Experiment, teacher: run.Stage) -> run.Stage:
 
 def _is_of_other_model(experiment: Experiment, name: str, teacher: run.Stage) -> bool:
     """Whether what is sealed under that name measured a model that was made again since."""
-    sealed = run.find(experiment.folder, name)
+    sealed = manifests.find(experiment.folder, name)
     if sealed is None:
         return False
     if sealed.kind != "geometry":
@@ -79,7 +80,7 @@ def _hidden_states(
     experiment: Experiment, teacher: run.Stage, corpus: Corpus, device: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the head reads of every word, (n_words, d), and its weight rows, (K, d)."""
-    classifier = models.load(teacher.path("model"))
+    classifier = models.load(manifests.model_folder(teacher))
     torch.nn.Module.to(classifier.model, device)
     head = models.head(classifier.model)
     largest = window_size(classifier.tokenizer, classifier.model.config, teacher.made_from["config"]["window"])

@@ -30,7 +30,12 @@ def open_experiment(
     remember: bool = False,
 ) -> Experiment:
     """The run that a command works on; a new one writes its config down, `remember` does so in any case."""
-    folder = run or Path("runs") / experiment_name(DEFAULT if config is None else config)
+    name = experiment_name(DEFAULT if config is None else config)
+    if run is None and name in ("", ".", ".."):  # a file may be called "...toml"
+        raise PipelineError(
+            f"config: expected a file whose name can name a run, too, found {config!r:.80}; rename it, or pass --run"
+        )
+    folder = run or Path("runs") / name
     if stage is not None and not re.fullmatch(NAME, stage[0]):
         raise PipelineError(
             f"--name: expected letters, digits, - and _, beginning with one of the former, found {stage[0]!r:.80}; "

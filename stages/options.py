@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.console import printable
 from pipeline.errors import PipelineError
 
 
@@ -99,7 +100,7 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except PipelineError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {printable(str(error))}", err=True)
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
             typer.echo("stopped; the same command goes on from the last checkpoint", err=True)

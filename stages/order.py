@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from pipeline.run import find
+from stages import manifests
 from stages.experiment import DATA, PROBE, Experiment
 
 
@@ -74,25 +74,25 @@ def ensure_data(experiment: Experiment) -> None:
     """Make the data where there is none; `--force` is meant for what the command makes, not for this."""
     from stages.prepare import prepare
 
-    if find(experiment.folder, DATA) is None:
+    if manifests.find(experiment.folder, DATA) is None:
         prepare(dataclasses.replace(experiment, force=False))
 
 
 def ensure_probe(experiment: Experiment) -> None:
     """Make the probe where there is none; teachers share it."""
-    if find(experiment.folder, PROBE) is None:
+    if manifests.find(experiment.folder, PROBE) is None:
         make_probe(dataclasses.replace(experiment, force=False))
 
 
 def ensure_teacher(experiment: Experiment, name: str) -> None:
     """Make the teacher of that name where there is no such stage."""
-    if find(experiment.folder, name) is None:
+    if manifests.find(experiment.folder, name) is None:
         teach_named(dataclasses.replace(experiment, force=False), name)
 
 
 def ensure_model(experiment: Experiment, name: str) -> None:
     """Make the teacher or student of that name where there is none, if the config says how."""
-    if find(experiment.folder, name) is not None:
+    if manifests.find(experiment.folder, name) is not None:
         return
     if name == PROBE:
         ensure_probe(experiment)

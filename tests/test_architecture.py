@@ -50,7 +50,13 @@ ONLY = {  # library: who may import it
     "transformers": {f"pipeline.{name}" for name in MACHINERY},
 }
 COMMANDS = {"stages.cli", "stages.cli_results", "stages.order"}  # what knows every stage
-SHARED_BY_STAGES = {"stages.experiment", "stages.publish", "stages.made_from", "stages.forecast"}
+SHARED_BY_STAGES = {
+    "stages.experiment",
+    "stages.manifests",
+    "stages.publish",
+    "stages.made_from",
+    "stages.forecast",
+}
 HEAVY = {"torch", "transformers", "datasets", "numpy", "matplotlib", "pydantic"}
 LONGEST = 300
 

@@ -1,6 +1,7 @@
 """The commands as a user types them, on a corpus of a few sentences and a random two-layer model."""
 
 import json
+import shlex
 import shutil
 import tomllib
 
@@ -284,9 +285,11 @@ def test_mistakes_are_one_line_and_exit_1(tmp_path):
 def test_a_stage_made_by_flags_is_remembered_and_made_again_by_the_command_that_is_advised(copied):
     pipeline("distill", "--run", copied, "--kl", "jeffreys", "--set", "distill.temperature=2.0")
     (copied / "student-jeffreys" / "log.jsonl").write_text("")
-    error = pipeline("run", "--run", copied, code=0).output  # the log is no input, so nothing reads it
-    assert "student-jeffreys: up to date" in error
-    pipeline("distill", "--run", copied, "--name", "student-jeffreys", "--force")
+    output = pipeline("run", "--run", copied, code=1).output  # no stage reads the log, but the report does
+    assert "student-jeffreys: up to date" in output
+    assert "log.jsonl: missing, or changed since" in output
+    advised = output[output.index("`pipeline distill") :].split("`")[1]
+    pipeline(*shlex.split(advised)[1:])
     made = json.loads((copied / "student-jeffreys" / "stage.json").read_text())["made_from"]["config"]
     assert (made["kl"], made["temperature"]) == ("jeffreys", 2.0)
 

@@ -23,7 +23,8 @@ def comparison(records: Sequence[Mapping[str, Any]], split: str) -> list[list[st
     for (stage, scaled), record in units["word"].items():
         entity = units["entity-word"][(stage, scaled)]
         f1 = f"{100 * record['f1']:.1f} [{100 * record['f1_low']:.1f}, {100 * record['f1_high']:.1f}]"
-        cost = [f"{record['parameters'] / 1e6:.2f} M", f"{record['words_per_second']:,.0f}"]
+        size, speed = record["parameters"], record["words_per_second"]
+        cost = ["–" if size is None else f"{size / 1e6:.2f} M", "–" if speed is None else f"{speed:,.0f}"]
         rows.append(
             [f"  + T = {record['temperature']:.2f}" if scaled else stage, "" if scaled else f1]
             + [_decimal(record[k]) for k in ("ece", "mce30")]

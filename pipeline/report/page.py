@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import PipelineError
 from pipeline.files import write_text
 from pipeline.report import formatting as f
 from pipeline.report import panels, tables
@@ -29,7 +30,7 @@ def write_report(run_folder: Path) -> Path:
         The path of the page.
 
     Raises:
-        PipelineError: `metrics.json` is missing, or a file is not the JSON it should be.
+        PipelineError: `metrics.json` is missing, a file is not the JSON it should be, or `figures` leads elsewhere.
     """
     run = Run.load(run_folder)
     gallery = Gallery(run)
@@ -37,6 +38,8 @@ def write_report(run_folder: Path) -> Path:
         content = _content(run, gallery)
     page = render("template.html.j2", run=run, **content)
     folder = run_folder / "figures"
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise PipelineError(f"{folder}: expected a folder of the run, found a link or a file; remove it")
     folder.mkdir(exist_ok=True)
     for name, image in gallery.files.items():
         temporary = folder / f".{name}.{os.getpid()}.tmp"

@@ -97,7 +97,7 @@ class Run:
             raise PipelineError(f"expected {folder / 'metrics.json'}, found no such file; run `pipeline eval` first")
         lists = {name: _read(folder / f"{name}.json", list) for name in LISTS}
         stages = dict.fromkeys(record["stage"] for record in lists["metrics"])
-        manifests = {stage: _read(folder / stage / "stage.json", dict) for stage in ("data", *stages)}
+        manifests = {stage: _manifest(folder / stage / "stage.json") for stage in ("data", *stages)}
         logs = {stage: _read_lines(folder / stage / "log.jsonl") for stage in stages}
         config = folder / "config.toml"
         return cls(
@@ -122,6 +122,18 @@ def _read(path: Path, kind: type) -> Any:
             f"{path}: expected a JSON {kind.__name__}, found {type(content).__name__}; run `pipeline eval` again"
         )
     return content
+
+
+def _manifest(path: Path) -> Record:
+    """A manifest whose `made_with`, which nothing pins, holds numbers and texts where the page wants them."""
+    manifest: Record = _read(path, dict)
+    made_with = manifest.get("made_with")
+    if made_with is not None:
+        kinds = {"seconds": int | float, "versions": dict}
+        manifest["made_with"] = {
+            key: value for key, value in dict(made_with).items() if isinstance(value, kinds.get(key, str | list))
+        }
+    return manifest
 
 
 def _read_lines(path: Path) -> list[Record]:
