@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -38,9 +39,35 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait for a folder's advisory lock and hold it: of two processes that read, change and write, neither loses."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def canonical_json(value: Any) -> str:
     """The one JSON text of a value: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def first_difference(before: Any, now: Any, key: str = "") -> tuple[str, str, str] | None:
+    """The first key, in sorted order, at which two trees differ, with both values as JSON.
+
+    >>> first_difference({"config": {"q": 0.5}}, {"config": {"q": 0.6}})
+    ('config.q', '0.5', '0.6')
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        for part in sorted(before.keys() | now.keys()):
+            inner = f"{key}.{part}" if key else part
+            if difference := first_difference(before.get(part), now.get(part), inner):
+                return difference
+        return None
+    return None if before == now else (key, json.dumps(before), json.dumps(now))
 
 
 def file_sha256(path: Path) -> str:
