@@ -27,8 +27,11 @@ def write_text(path: Path, text: str) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, in the same folder; what stands there at the end takes the place of the file.
 
-    Where the block fails, the old file stays and nothing else is left behind.
+    Where the block fails, the old file stays and nothing else is left behind; what a killed process left goes, too.
     """
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        if not _lives(int(left.suffixes[-2][1:])):
+            left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
@@ -37,6 +40,16 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 @contextmanager
