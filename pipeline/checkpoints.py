@@ -16,7 +16,7 @@ from pipeline.interruption import Request
 LIST = "files.json"  # the sha256 of every file of a checkpoint, written last
 STATE = "trainer_state.json"
 LOSS = "loss_since_log.json"  # what the Trainer does not save: the sum of the losses since the last record of the log
-KEPT = 2  # the newest, and the one before in case its disk is torn
+KEPT = 2  # the newest, and the one before in case that is torn
 
 
 class Checkpoints(TrainerCallback):
@@ -59,15 +59,14 @@ class Checkpoints(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Make the checkpoint count, remove those that are no longer needed, and stop if that was asked for."""
-        folder = checkpoint(args, state)
-        write_json(
-            folder / LOSS,
-            {"loss": self._trainer._tr_loss.item(), "logged": self._trainer._globalstep_last_logged},
-        )
-        seal(folder)
-        for old in _by_step(folder.parent)[KEPT:]:
-            if _step(old) != state.best_global_step:
-                shutil.rmtree(old, ignore_errors=True)
+        if state.is_world_process_zero:
+            folder = checkpoint(args, state)
+            since = {"loss": self._trainer._tr_loss.item(), "logged": self._trainer._globalstep_last_logged}
+            write_json(folder / LOSS, since)
+            seal(folder)
+            for old in _by_step(folder.parent)[KEPT:]:
+                if _step(old) != state.best_global_step:
+                    shutil.rmtree(old, ignore_errors=True)
         self._saved = time.monotonic()
         self._request.obey()
 

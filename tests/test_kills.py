@@ -22,7 +22,7 @@ RUN = ["run", "smoke", *itertools.chain.from_iterable(("--set", change) for chan
 
 
 MOMENTS = {  # what is there when a part of a run has begun, and the stage that it is part of
-    "start": (".", "data"),
+    "start": ("config.toml", "data"),
     "prepare": ("data.partial", "data"),
     "probe": ("probe.partial", "probe"),
     "probe, a fold": ("probe.partial/checkpoints/*/checkpoint-*", "probe"),
@@ -99,6 +99,8 @@ def newest_steps(run):
     found = {}
     for listed in sorted(run.glob("*.partial/checkpoints/**/files.json")):
         where = listed.parent.parent
+        if where.with_suffix(".safetensors").exists() or (where.parent / "stage.json").exists():
+            continue  # a fold, or a stage, that is done: its checkpoints are being removed
         found[where] = max(found.get(where, 0), int(listed.parent.name.partition("-")[2]))
     return found
 
