@@ -127,6 +127,7 @@ class Training(Table):
     prediction: Literal["fp32", "bf16"] = "fp32"  # the encoder's when it predicts; its head is float32 in either
     compile: bool = False  # torch.compile in training: slow to start, then faster; needs a C++ compiler
     keep: Literal["last", "best"] = "last"  # best: the epoch with the lowest loss on dev tags
+    checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0  # from one to the next; each epoch ends with one, too
     window: Annotated[int, Field(ge=8)] = 256  # most pieces a model reads at once; longer sentences are split by words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -26,8 +27,11 @@ def write_text(path: Path, text: str) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, in the same folder; what stands there at the end takes the place of the file.
 
-    Where the block fails, the old file stays and nothing else is left behind.
+    Where the block fails, the old file stays and nothing else is left behind; what a killed process left goes, too.
     """
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        if not _lives(int(left.suffixes[-2][1:])):
+            left.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
@@ -38,9 +42,45 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait for a folder's advisory lock and hold it: of two processes that read, change and write, neither loses."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def canonical_json(value: Any) -> str:
     """The one JSON text of a value: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def first_difference(before: Any, now: Any, key: str = "") -> tuple[str, str, str] | None:
+    """The first key, in sorted order, at which two trees differ, with both values as JSON.
+
+    >>> first_difference({"config": {"q": 0.5}}, {"config": {"q": 0.6}})
+    ('config.q', '0.5', '0.6')
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        for part in sorted(before.keys() | now.keys()):
+            inner = f"{key}.{part}" if key else part
+            if difference := first_difference(before.get(part), now.get(part), inner):
+                return difference
+        return None
+    return None if before == now else (key, json.dumps(before), json.dumps(now))
 
 
 def file_sha256(path: Path) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from pipeline.checkpoints import checkpoint
 from pipeline.corpus import Corpus
 from pipeline.training_record import TrainingRecord
 
-IN_CHECKPOINTS = "training_record.safetensors"  # beside the checkpoints while training goes on
+IN_CHECKPOINTS = "training_record.safetensors"
 
 
 class Recorder(TrainerCallback):
@@ -20,8 +22,7 @@ class Recorder(TrainerCallback):
     Per step it costs a backward pass through the loss alone, not through the model, and nothing waits for a GPU before
     the end of the epoch. Nor does it change what is trained: weights and random numbers are left as they are.
 
-    The record is written before the checkpoint of each epoch. So whatever checkpoint training goes on from, the epochs
-    before it are on disk, and later ones are noted again.
+    Every checkpoint holds the record up to its step, the part of an epoch too, and training goes on from there.
 
     Args:
         corpus: the training split; its tags are read, its gold is not.
@@ -42,8 +43,7 @@ class Recorder(TrainerCallback):
             loss: the sum of their losses, a scalar.
         """
         if self._epoch.device != logits.device:
-            self._tags = self._tags.to(logits.device)
-            self._epoch = self._blank(logits.device)
+            self._tags, self._epoch = self._tags.to(logits.device), self._epoch.to(logits.device)
         (gradient,) = torch.autograd.grad(loss, logits, retain_graph=True)
         log_p = torch.log_softmax(logits.detach(), dim=-1)
         self._epoch[0, rows] = log_p.gather(1, self._tags[rows][:, None]).squeeze(1).exp().half()
@@ -52,23 +52,33 @@ class Recorder(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Read the epochs before the checkpoint that training goes on from."""
-        done, path = round(state.epoch or 0), Path(str(args.output_dir)) / IN_CHECKPOINTS
-        if done and path.is_file():
-            before = TrainingRecord.load(path)
-            self.record.tag_probabilities[:done] = before.tag_probabilities[:done]
-            self.record.gradient_weights[:done] = before.gradient_weights[:done]
+        """Read what was noted before the checkpoint that training goes on from."""
+        if state.global_step:
+            before = TrainingRecord.load(checkpoint(args, state) / IN_CHECKPOINTS)
+            self.record.tag_probabilities[:] = before.tag_probabilities
+            self.record.gradient_weights[:] = before.gradient_weights
+            begun = math.floor(state.epoch or 0)
+            if begun < len(self.record.tag_probabilities):
+                rows = (self.record.tag_probabilities[begun], self.record.gradient_weights[begun])
+                self._epoch = torch.from_numpy(np.stack(rows))
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Add the epoch to the record, and write it beside the checkpoints."""
-        epoch = round(state.epoch or 0) - 1
-        probabilities, weights = self._epoch.cpu().numpy()
-        self.record.tag_probabilities[epoch], self.record.gradient_weights[epoch] = probabilities, weights
+        """Add the epoch to the record."""
+        self._enter(round(state.epoch or 0) - 1)
         self._epoch = self._blank(self._epoch.device)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Write the record as far as it goes into the checkpoint."""
+        begun = math.floor(state.epoch or 0)
+        if begun < len(self.record.tag_probabilities):
+            self._enter(begun)
         if state.is_world_process_zero:
-            self.record.save(Path(str(args.output_dir)) / IN_CHECKPOINTS)
+            self.record.save(checkpoint(args, state) / IN_CHECKPOINTS)
+
+    def _enter(self, epoch: int) -> None:
+        self.record.tag_probabilities[epoch], self.record.gradient_weights[epoch] = self._epoch.cpu().numpy()
 
     def _blank(self, device: torch.device) -> torch.Tensor:
         """Room for an epoch: the probability and the weight of every word, neither seen yet."""

@@ -1,8 +1,9 @@
 """A run's folder: sealed stage folders, each with a manifest that pins everything it was made from.
 
 A stage works in `<name>.partial/`. Holding that folder's advisory lock is the right to make the stage; when the work is
-done the manifest `stage.json` is written last, files are flushed to disk, and the folder is renamed to `<name>/`. So a
-folder with its final name is complete, and a process that dies leaves only a `.partial` that the next one resumes.
+done files are flushed to disk, the manifest `stage.json` is written last, and the folder is renamed to `<name>/`. So a
+folder with its final name is complete. A process that dies leaves a `.partial`: the next one goes on from the
+`checkpoints/` in it, which are no output, or gives it its name if the manifest was there already.
 
 `stage.json` holds two records:
 
@@ -13,12 +14,10 @@ folder with its final name is complete, and a process that dies leaves only a `.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shlex
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,13 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.files import canonical_json, file_sha256, flush, write_json
+from pipeline.files import canonical_json, file_sha256, first_difference
+from pipeline.sealing import MANIFEST, give_name, lock, seal, start
 
-MANIFEST = "stage.json"
+UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # what a manifest that is none raises
 PINNED = {"kind", "config", "seed", "inputs", "outputs"}
 NAMED = ("teach", "distill")  # commands that may make several stages in a run, each under its own name
 MADE_BY_FLAG = {"correct": "audit --apply", "geometry": "eval --geometry"}
-HOLDER = "holder.json"  # in a .partial: what is being made, and by which process
+MADE_BY = ("versions", "code")  # of `made_with`: what decides whether checkpoints can be gone on from
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,19 @@ def find(run: Path, name: str) -> Stage | None:
     if not folder.exists():
         return None
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if missing := PINNED - set(manifest["made_from"]):
-            raise KeyError(*sorted(missing))
-        return Stage(folder, manifest["made_from"], dict(manifest["made_with"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _read(folder)
+    except UNREADABLE as error:
         raise PipelineError(
             f"{folder / MANIFEST}: expected the manifest of a sealed stage, found {type(error).__name__}; "
             f"remove {folder} and make the stage again"
         ) from error
+
+
+def _read(folder: Path) -> Stage:
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if missing := PINNED - set(manifest["made_from"]):
+        raise KeyError(*sorted(missing))
+    return Stage(folder, manifest["made_from"], dict(manifest["made_with"]))
 
 
 def stages(run: Path) -> list[Stage]:
@@ -128,6 +132,8 @@ def stages(run: Path) -> list[Stage]:
 def up_to_date(run: Path, name: str, made_from: Mapping[str, Any], *, force: bool = False) -> Stage | None:
     """The sealed stage if it was made from exactly this; None if it has to be made.
 
+    One that a dead process had completed but for its name is sealed now, and is what was asked for.
+
     Args:
         run: the run's folder.
         name: the stage's name.
@@ -137,11 +143,12 @@ def up_to_date(run: Path, name: str, made_from: Mapping[str, Any], *, force: boo
     Raises:
         PipelineError: a stage of that name was made from something else.
     """
-    sealed = None if force else find(run, name)
+    wanted = json.loads(canonical_json(made_from))
+    completed = _name_completed(run, name, wanted)
+    sealed = find(run, name) if completed or not force else None
     if sealed is None:
         return None
-    wanted = json.loads(canonical_json(made_from))
-    found = {key: value for key, value in sealed.made_from.items() if key != "outputs"}
+    found = _without_outputs(sealed)
     if difference := first_difference(found, wanted):
         key, before, now = difference
         other = f", or keep both with another --name than {name}" if sealed.kind in NAMED else ""
@@ -152,101 +159,68 @@ def up_to_date(run: Path, name: str, made_from: Mapping[str, Any], *, force: boo
     return sealed
 
 
-def first_difference(before: Any, now: Any, key: str = "") -> tuple[str, str, str] | None:
-    """The first key, in sorted order, at which two trees differ, with both values as JSON.
+def _name_completed(run: Path, name: str, made_from: Mapping[str, Any]) -> bool:
+    """Finish the seal of a process that died between the manifest and the name; whether there was such a one."""
+    partial = run / f"{name}.partial"
+    if not (partial / MANIFEST).exists():
+        return False
+    try:
+        held = lock(partial)
+    except PipelineError:  # its maker lives
+        return False
+    try:
+        stage = _read(partial)
+        outputs: Mapping[str, str] = stage.made_from["outputs"]
+        whole = all(file_sha256(partial / file) == sha256 for file, sha256 in outputs.items())
+        if whole and _without_outputs(stage) == made_from:
+            give_name(partial, run / name)
+            return True
+    except UNREADABLE:  # then it is not complete, and `making` removes it
+        pass
+    finally:
+        with suppress(OSError):  # its maker named it before our lock, which made an empty one
+            partial.rmdir()
+        os.close(held)
+    return False
 
-    >>> first_difference({"config": {"q": 0.5}}, {"config": {"q": 0.6}})
-    ('config.q', '0.5', '0.6')
-    """
-    if isinstance(before, dict) and isinstance(now, dict):
-        for part in sorted(before.keys() | now.keys()):
-            inner = f"{key}.{part}" if key else part
-            if difference := first_difference(before.get(part), now.get(part), inner):
-                return difference
-        return None
-    return None if before == now else (key, json.dumps(before), json.dumps(now))
+
+def _without_outputs(stage: Stage) -> dict[str, Any]:
+    return {key: value for key, value in stage.made_from.items() if key != "outputs"}
 
 
 @contextmanager
-def making(run: Path, name: str, made_from: Mapping[str, Any], made_with: dict[str, Any]) -> Iterator[Path]:
+def making(
+    run: Path, name: str, made_from: Mapping[str, Any], made_with: dict[str, Any], *, force: bool = False
+) -> Iterator[Path]:
     """Make one stage: yields the folder to work in and seals it when the block ends without an exception.
 
-    Work that a dead process left behind is kept if it was made from the same things, else removed.
+    Of what a dead process left behind `checkpoints/` is kept if it was made from the same things; all else is removed.
 
     Args:
         run: the run's folder.
         name: the stage's name.
         made_from: kind, config, seed and inputs; the outputs' hashes are added at the seal.
         made_with: what is to be recorded beside it; the block may add to it.
+        force: take the place of a sealed stage.
 
     Yields:
         The `.partial` folder.
 
     Raises:
-        PipelineError: another process is making this stage.
+        PipelineError: another process is making this stage, or has made it since `up_to_date` was asked; or the
+            checkpoints that are left were written by other code.
     """
     partial = run / f"{name}.partial"
-    lock = _lock(partial)
+    held = lock(partial)
     try:
-        _start(partial, made_from)
-        yield partial
-        _seal(partial, run / name, made_from, made_with)
-    finally:
-        os.close(lock)
-
-
-def _lock(partial: Path) -> int:
-    """Create the folder if need be and take its advisory lock, which the kernel drops when the process ends."""
-    while True:
-        partial.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(partial, os.O_RDONLY)
-        except FileNotFoundError:  # its holder sealed, that is, renamed it since
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+        if not force and (run / name).exists():
+            with suppress(OSError):
+                partial.rmdir()
             raise PipelineError(
-                f"{partial}: process {_holder(partial).get('process', '(starting)')} is making this stage; "
-                "wait for it, or stop it and run this command again"
-            ) from None
-        # Its former holder may have renamed the folder between our open and our lock: then lock the new one.
-        with suppress(FileNotFoundError):
-            if partial.stat().st_ino == os.fstat(descriptor).st_ino:
-                return descriptor
-        os.close(descriptor)
-
-
-def _holder(partial: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((partial / HOLDER).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def _start(partial: Path, made_from: Mapping[str, Any]) -> None:
-    if _holder(partial).get("made_from") != json.loads(canonical_json(made_from)):
-        for entry in partial.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    for half in partial.glob(".*.tmp"):  # a dead process was about to write this file
-        half.unlink()
-    write_json(partial / HOLDER, {"process": os.getpid(), "made_from": made_from})
-
-
-def _seal(partial: Path, final: Path, made_from: Mapping[str, Any], made_with: Mapping[str, Any]) -> None:
-    holder, manifest = partial / HOLDER, partial / MANIFEST
-    files = sorted(path for path in partial.rglob("*") if path.is_file() and path not in (holder, manifest))
-    outputs = {path.relative_to(partial).as_posix(): file_sha256(path) for path in files}
-    write_json(manifest, {"made_from": {**made_from, "outputs": outputs}, "made_with": made_with})
-    for path in [*files, *(p for p in partial.rglob("*") if p.is_dir())]:
-        flush(path)
-    holder.unlink()  # until here the work could be resumed
-    flush(partial)
-    replaced = final.with_name(f"{final.name}.replaced")
-    shutil.rmtree(replaced, ignore_errors=True)
-    if final.exists():
-        final.replace(replaced)
-    partial.replace(final)
-    flush(final.parent)
-    shutil.rmtree(replaced, ignore_errors=True)
+                f"{run / name}: another process has sealed this stage meanwhile; run this command again"
+            )
+        start(partial, made_from, {key: made_with.get(key) for key in MADE_BY})
+        yield partial
+        seal(partial, run / name, made_from, made_with)
+    finally:
+        os.close(held)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,21 +10,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from transformers import (
-    PreTrainedModel,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PreTrainedModel, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from pipeline.checkpoints import Checkpoints, newest
 from pipeline.cpu_kernels import CpuKernels
 from pipeline.devices import check_compiler
 from pipeline.embedding_rows import only_rows_read
 from pipeline.encoding import Window, Windows, pad
-from pipeline.errors import PipelineError
+from pipeline.interruption import deferred
+from pipeline.loss_watch import LogCallback, LossWatch, diverged
 from pipeline.prediction import OnProgress, predict_word_logits
 from pipeline.recorder import Recorder
 from pipeline.sampler import LengthBucketSampler
@@ -91,6 +84,7 @@ class WordTrainer(Trainer):
         self._recorder = recorder
         windows = cast(Windows, self.train_dataset)
         self._words_per_step = self._windows_per_step() * windows.n_words / len(windows)
+        self._watch = LossWatch()
 
     def compute_loss(
         self,
@@ -108,6 +102,7 @@ class WordTrainer(Trainer):
         if self._recorder is not None:
             self._recorder.add(inputs["rows"], logits, total)
         loss = total / self._words_per_step * self.accelerator.num_processes
+        self._watch.note(loss, self.state.global_step + 1, self._get_learning_rate())
         return (loss, outputs) if return_outputs else loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
@@ -120,6 +115,13 @@ class WordTrainer(Trainer):
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        """Only weights that are numbers take the place of an earlier checkpoint's."""
+        self._watch.check()
+        if not all(bool(torch.isfinite(weight).all()) for weight in model.parameters()):
+            raise diverged("a weight is no number", self.state.global_step, self._get_learning_rate())
+        super()._save_checkpoint(model, trial)
 
     def _progress(self) -> Progress:
         return Progress(self.state.global_step, self.state.max_steps, math.floor(self.state.epoch or 0.0))
@@ -139,42 +141,6 @@ def collate(windows: Sequence[Window], padding: int, signals: Mapping[str, torch
     return batch
 
 
-class LogCallback(TrainerCallback):
-    """Reports progress as training goes on, and stops it when the loss is not a number."""
-
-    def __init__(self, on_progress: OnProgress, words_per_epoch: int) -> None:
-        self._on_progress = on_progress
-        self._words_per_epoch = words_per_epoch
-        self._clock = (time.monotonic(), 0.0)  # seconds and epochs when training began or went on
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Start the clock that words per second are measured against."""
-        self._clock = (time.monotonic(), state.epoch or 0.0)
-
-    def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Log the steps since the last record, so that none is left out and no mean spans a checkpoint."""
-        control.should_log = True
-
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Check the loss that was logged last, and say how far training is."""
-        record = state.log_history[-1]
-        loss, split = (record["loss"], "train") if "loss" in record else (record.get("eval_loss", 0.0), "dev")
-        if not math.isfinite(loss):
-            raise PipelineError(
-                f"the loss on {split} is {loss} at step {state.global_step}, learning rate "
-                f"{record.get('learning_rate', args.learning_rate):.2g}; try a smaller learning_rate, or "
-                "precision = 'fp32'"
-            )
-        if "loss" in record:
-            seconds, epochs = time.monotonic() - self._clock[0], (state.epoch or 0.0) - self._clock[1]
-            speed = epochs * self._words_per_epoch / max(seconds, 1e-9)
-            self._on_progress(state.global_step, state.max_steps, f"loss {record['loss']:.4f} · {speed:,.0f} words/s")
-
-
 def fit(
     model: PreTrainedModel,
     train: Words,
@@ -191,7 +157,9 @@ def fit(
     on_progress: OnProgress,
     recorder: Recorder | None = None,
 ) -> list[dict[str, float]]:
-    """Fit a model to words, resuming from the newest checkpoint where there is one.
+    """Fit a model to words, resuming from the newest checkpoint that is whole where there is one.
+
+    The checkpoints stay, so that a process that dies before the model is saved has nothing to train again.
 
     Args:
         model: a token classifier with float32 weights; trained in place.
@@ -204,7 +172,7 @@ def fit(
         seed: order of the windows, dropout.
         device: cpu or cuda.
         bf16: compute in bf16 under autocast (weights and loss stay float32).
-        checkpoints: folder for checkpoints; removed after the last step.
+        checkpoints: folder for checkpoints; the caller removes it when it no longer needs them.
         on_progress: called with optimiser steps done, steps in all, and the loss and speed as text.
         recorder: notes the probability of every tag and the gradient of every word's loss, if they are wanted.
 
@@ -214,11 +182,12 @@ def fit(
 
     Raises:
         PipelineError: the loss is not a number; or there is no compiler, and `settings.compile` asks for one.
+        Interrupted: a signal came meanwhile; a checkpoint of the step after it was written.
     """
     arguments = training_arguments(
         settings, seed=seed, device=device, checkpoints=checkpoints, n_windows=len(train.windows)
     )
-    with only_rows_read(model, [train.windows, dev.windows], padding):
+    with only_rows_read(model, [train.windows, dev.windows], padding), deferred() as request:
         trainer = WordTrainer(
             model=model,
             args=arguments,
@@ -236,10 +205,10 @@ def fit(
                 *([recorder] if recorder is not None else []),
             ],
         )
+        trainer.add_callback(Checkpoints(trainer, settings.checkpoint_minutes, request))  # after the recorder's part
         trainer.remove_callback(PrinterCallback)
         with _compiled(model) if settings.compile else nullcontext():
-            trainer.train(resume_from_checkpoint=_newest(checkpoints))
-    shutil.rmtree(checkpoints, ignore_errors=True)
+            trainer.train(resume_from_checkpoint=newest(checkpoints))
     return [record for entry in trainer.state.log_history if (record := _log_record(entry))]
 
 
@@ -252,12 +221,6 @@ def _compiled(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         model._compiled_call_impl = None
-
-
-def _newest(checkpoints: Path) -> str | None:
-    """The last checkpoint that was written to its end: the Trainer writes its state last."""
-    written = [path.parent for path in checkpoints.glob("checkpoint-*/trainer_state.json")]
-    return str(max(written, key=lambda folder: int(folder.name.partition("-")[2]))) if written else None
 
 
 def _log_record(entry: Mapping[str, float]) -> dict[str, float]:
@@ -286,9 +249,8 @@ def training_arguments(
         max_grad_norm=settings.clip,
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=2,
         load_best_model_at_end=settings.keep == "best",
-        metric_for_best_model="eval_loss",
+        metric_for_best_model="eval_loss" if settings.keep == "best" else None,
         greater_is_better=False,
         logging_strategy="steps",
         logging_steps=max(1, steps // 100),

@@ -26,7 +26,7 @@ class TrainingRecord:
     Args:
         words_sha256: hash of the words and sentence boundaries that the columns belong to (`Corpus.words_sha256`).
         tag_probabilities: the probability that the model gave to the word's tag, shape (epochs, n_words), float16 in
-            [0, 1]; NaN where the word was not seen, or the record of the epoch is gone.
+            [0, 1]; NaN where the word was not seen.
         gradient_weights: half the sum over labels of the absolute gradient of the word's loss with respect to its
             logits, likewise. For GCE(q) it is p_tag^q * (1 - p_tag); see `pipeline.gradient_weights`.
     """

@@ -24,6 +24,7 @@ from pipeline.encoding import encode, window_size
 from pipeline.errors import PipelineError
 from pipeline.losses import sgce
 from pipeline.schedule import Schedule, constant
+from pipeline.sealing import CHECKPOINTS
 from pipeline.targets import smooth_targets
 from pipeline.trainer import Progress, WordLoss, Words, fit
 from pipeline.word_logits import WordLogits
@@ -81,7 +82,7 @@ def distill(experiment: Experiment, name: str, settings: Distill) -> run.Stage:
                 seed=seed,
                 device=device,
                 bf16=bf16,
-                checkpoints=folder / "checkpoints",
+                checkpoints=folder / CHECKPOINTS,
                 on_progress=meter.update,
             )
         write_log(folder / "log.jsonl", log)

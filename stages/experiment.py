@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import re
@@ -24,6 +25,7 @@ from pipeline.config import Config
 from pipeline.console import Reporter
 from pipeline.corpus import SPLITS, Corpus
 from pipeline.errors import PipelineError
+from pipeline.files import canonical_json, file_sha256
 from pipeline.noise_estimate import NoiseEstimate
 from stages import manifests
 
@@ -95,8 +97,9 @@ class Experiment:
             "command": shlex.join(["pipeline", *(_without_folders(a) for a in sys.argv[1:])]),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
             "commit": _commit(),
+            "code": code_sha256(),
         }
-        with run.making(self.folder, name, made_from, made_with) as folder:
+        with run.making(self.folder, name, made_from, made_with, force=self.force) as folder:
             yield folder, made_with
             made_with["seconds"] = round(time.monotonic() - began, 2)
             made_with["finished"] = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -126,6 +129,17 @@ def write_log(path: Path, records: list[dict[str, float]]) -> None:
 def _without_folders(argument: str) -> str:
     """An argument whose absolute path, if it is or ends in one, is cut to its last part."""
     return re.sub(r"(^|=)[\"']?/.*/([^/]*)$", r"\1\2", argument)
+
+
+def code_sha256() -> str:
+    """What the sources of the stages and of what they are made of hash to; those that draw pages change no model."""
+    root = Path(__file__).resolve().parent.parent
+    sources = {
+        f"{folder}/{path.name}": file_sha256(path)
+        for folder in ("pipeline", "stages")
+        for path in (root / folder).glob("*.py")
+    }
+    return hashlib.sha256(canonical_json(sources).encode()).hexdigest()
 
 
 def _commit() -> str | None:

@@ -75,8 +75,11 @@ def of_student(experiment: Experiment, settings: Distill) -> dict[str, Any]:
 
 
 def _record(settings: Training) -> dict[str, Any]:
-    """A model's settings as its manifest records them: a local encoder by its folder's name alone."""
-    record = settings.model_dump()
+    """A model's settings as its manifest records them: a local encoder by its folder's name alone.
+
+    How often a checkpoint is written changes nothing, so it may be another when training goes on.
+    """
+    record = settings.model_dump(exclude={"checkpoint_minutes"})
     if record["encoder"] and Path(record["encoder"]).is_dir():
         record["encoder"] = Path(record["encoder"]).name
     return record

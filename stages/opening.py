@@ -13,7 +13,7 @@ from pipeline.config_file import DEFAULT, dumps, experiment_name, load
 from pipeline.config_tables import NAME, Training
 from pipeline.console import Reporter
 from pipeline.errors import PipelineError
-from pipeline.files import write_text
+from pipeline.files import locked, write_text
 from stages.experiment import Experiment
 
 
@@ -45,7 +45,7 @@ def open_experiment(
     own = folder / "config.toml"
     source = config if config is not None else str(own) if own.is_file() else DEFAULT
     plain = {key: str(value) if isinstance(value, StrEnum) else value for key, value in flags.items()}
-    whole = settings = load(source, overrides or (), plain)
+    settings = load(source, overrides or (), plain)
     if stage is not None:
         name, command, values = stage
         entry = {f"stages.{name}.{key}": str(v) if isinstance(v, StrEnum) else v for key, v in values.items()}
@@ -53,7 +53,9 @@ def open_experiment(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if remember or not own.is_file():
-            write_text(own, dumps(whole))
+            with locked(folder):
+                if remember or not own.is_file():  # another command may have begun this run meanwhile
+                    write_text(own, dumps(load(source, overrides or (), plain)))
     except OSError as error:
         raise PipelineError(
             f"--run {folder}: expected a folder to write to, found: {error.strerror}; choose another"
@@ -79,16 +81,18 @@ def _check_folder(folder: Path) -> None:
 def remember(experiment: Experiment, name: str, command: str, settings: Training) -> None:
     """Write a stage that was made by flags into the run's config, so that `pipeline run` holds it to them."""
     own = experiment.folder / "config.toml"
-    tree = load(str(own)).model_dump(exclude_unset=True)
-    table = load(str(own)).model_dump()[command]
-    differing = {key: value for key, value in settings.model_dump(exclude_none=True).items() if value != table[key]}
-    stages = {**tree.get("stages", {}), name: {"command": command, **differing}}
-    write_text(own, dumps(Config.model_validate({**tree, "stages": stages})))
+    with locked(experiment.folder):
+        tree = load(str(own)).model_dump(exclude_unset=True)
+        table = load(str(own)).model_dump()[command]
+        differing = {key: value for key, value in settings.model_dump(exclude_none=True).items() if value != table[key]}
+        stages = {**tree.get("stages", {}), name: {"command": command, **differing}}
+        write_text(own, dumps(Config.model_validate({**tree, "stages": stages})))
 
 
 def remember_table(experiment: Experiment, table: str) -> None:
     """Write a table that flags have changed into the run's config, so that the same command needs them no more."""
     own = experiment.folder / "config.toml"
-    tree = load(str(own)).model_dump(exclude_unset=True)
-    settings = getattr(experiment.config, table).model_dump()
-    write_text(own, dumps(Config.model_validate({**tree, table: settings})))
+    with locked(experiment.folder):
+        tree = load(str(own)).model_dump(exclude_unset=True)
+        settings = getattr(experiment.config, table).model_dump()
+        write_text(own, dumps(Config.model_validate({**tree, table: settings})))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,8 @@ import typer
 
 from pipeline.console import printable
 from pipeline.errors import PipelineError
+from pipeline.interruption import interruptible
+from pipeline.troubles import KEPT, explain
 
 
 class Device(StrEnum):
@@ -93,17 +96,27 @@ def q_value(text: str | None) -> float | str | None:
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """A user's mistake becomes one line on standard error and exit status 1."""
+    """A user's mistake, or what the machine lacks, becomes one line on standard error and exit status 1.
+
+    Ctrl-C and SIGTERM become one line and 130 or 143.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with interruptible():
+                command(*args, **kwargs)
         except PipelineError as error:
             typer.echo(f"error: {printable(str(error))}", err=True)
             raise typer.Exit(1) from error
-        except KeyboardInterrupt:
-            typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as stop:
+            typer.echo(f"stopped; {KEPT}, and the same command goes on from there", err=True)
+            raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from None
+        except Exception as error:
+            line = explain(error)
+            if line is None:
+                raise
+            typer.echo(f"error: {line}", err=True)
+            raise typer.Exit(1) from error
 
     return wrapped

@@ -9,6 +9,7 @@ and `estimate.json`: transition matrix, flip rate, and the q at which a teacher 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from pipeline.files import write_json
 from pipeline.losses import sgce
 from pipeline.noise_estimate import NoiseEstimate, estimate
 from pipeline.prediction import predict_word_logits
+from pipeline.sealing import CHECKPOINTS
 from pipeline.trainer import Progress, Words, fit
 from pipeline.word_logits import WordLogits
 from stages.experiment import DATA, PROBE, Experiment, load_corpora
@@ -52,13 +54,16 @@ def probe(experiment: Experiment) -> run.Stage:
         logits = np.empty((len(corpus.tags), len(corpus.labels)), dtype=np.float32)
         for fold in range(experiment.config.probe.folds):
             seen, held_out = (_part(corpus, np.flatnonzero(mask)) for mask in (fold_of != fold, fold_of == fold))
-            logits[fold_of_word == fold] = _fit_and_predict(
-                experiment, settings, seen, held_out, fold, folder / "checkpoints" / str(fold)
-            )
-        (folder / "checkpoints").rmdir()
+            # A fold that is done stays done if a later one is interrupted.
+            done = folder / CHECKPOINTS / f"{fold}.safetensors"
+            if not done.is_file():
+                checkpoints = folder / CHECKPOINTS / str(fold)
+                found = _fit_and_predict(experiment, settings, seen, held_out, fold, checkpoints)
+                WordLogits(held_out.labels, held_out.words_sha256, found).save(done)
+                shutil.rmtree(checkpoints)
+            logits[fold_of_word == fold] = WordLogits.load(done).check(held_out, str(done)).logits
         WordLogits(corpus.labels, corpus.words_sha256, logits).save(folder / "logits" / "train.safetensors")
-        found = estimate(logits, corpus.tags)
-        record = _record(found, corpus)
+        record = _record(estimate(logits, corpus.tags), corpus)
         write_json(folder / "estimate.json", record)
         made_with["device"] = devices.choose_device(experiment.config.device)
     _print(experiment, record)

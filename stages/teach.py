@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.losses import forward_corrected_cross_entropy, sgce
 from pipeline.recorder import Recorder
 from pipeline.schedule import Schedule, constant
+from pipeline.sealing import CHECKPOINTS
 from pipeline.targets import smooth_targets
 from pipeline.trainer import Progress, WordLoss, Words, fit
 from stages.experiment import DATA, PROBE, Experiment, load_corpora, load_estimate, write_log
@@ -86,7 +87,7 @@ def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
                 seed=seed,
                 device=device,
                 bf16=bf16,
-                checkpoints=folder / "checkpoints",
+                checkpoints=folder / CHECKPOINTS,
                 on_progress=meter.update,
                 recorder=recorder,
             )

@@ -36,12 +36,25 @@ MACHINERY = {
     "encoders",
     "devices",
     "trainer",
+    "checkpoints",
+    "loss_watch",
     "recorder",
     "prediction",
     "sampler",
     "encoding",
 }
-RECORDS = {"run", "files", "config", "config_tables", "config_file", "console", "report"}
+RECORDS = {
+    "run",
+    "sealing",
+    "interruption",
+    "troubles",
+    "files",
+    "config",
+    "config_tables",
+    "config_file",
+    "console",
+    "report",
+}
 ONLY = {  # library: who may import it
     "typer": {"stages.cli", "stages.cli_results", "stages.options"},
     "rich": {"pipeline.console"},

@@ -1,5 +1,8 @@
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -49,6 +52,16 @@ def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path, monkeypatch, i
         write_text(tmp_path / "x.txt", "new")
     assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]
     assert (tmp_path / "x.txt").read_text(encoding="utf-8") == "old"
+
+
+def test_what_a_killed_process_was_about_to_write_is_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, others = tmp_path / f".x.txt.{dead.pid}.tmp", tmp_path / f".x.txt.{os.getppid()}.tmp"
+    for file in (left, others):
+        file.write_text("half")
+    write_text(tmp_path / "x.txt", "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [others.name, "x.txt"]
 
 
 def test_a_file_is_on_disk_before_it_gets_its_name(tmp_path, monkeypatch):

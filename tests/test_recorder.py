@@ -92,55 +92,43 @@ def test_dividing_a_step_changes_no_record(tmp_path):
     np.testing.assert_allclose(second.gradient_weights, first.gradient_weights, atol=1e-3)
 
 
-@pytest.mark.parametrize("stop", [4, 7])
-def test_a_resumed_training_has_the_record_of_a_whole_one(tmp_path, stop):
-    """Stopped in the second epoch and, after its checkpoint, in the third of four; three steps each."""
+@pytest.mark.parametrize("minutes", [10.0, 1e-9])
+@pytest.mark.parametrize("stop", [2, 4, 5, 8])
+def test_a_resumed_training_has_the_record_of_a_whole_one(tmp_path, stop, minutes):
+    """Stopped in the first epoch, in the second, and in the third of four, three steps each; with a checkpoint at the
+    end of each epoch, and at each step."""
     whole, broken, resumed = (classifier(dropout=0.2) for _ in range(3))
     train = split(whole.tokenizer, 20)
     expected, log = record(whole, train, tmp_path / "whole", epochs=4)
+    keys = {"epochs": 4, "checkpoint_minutes": minutes}
     with pytest.raises(StoppedError):
-        record(broken, train, tmp_path / "broken", epochs=4, on_progress=stop_at(stop))
-    kept = TrainingRecord.load(tmp_path / "broken" / "checkpoints" / IN_CHECKPOINTS)
-    done = stop // 3
-    np.testing.assert_array_equal(kept.gradient_weights[:done], expected.gradient_weights[:done])
-    assert np.isnan(kept.gradient_weights[done:]).all()
-    found, log_again = record(resumed, train, tmp_path / "broken", epochs=4)
+        record(broken, train, tmp_path / "broken", on_progress=stop_at(stop), **keys)
+    found, log_again = record(resumed, train, tmp_path / "broken", **keys)
     assert log_again == log
     np.testing.assert_array_equal(found.tag_probabilities, expected.tag_probabilities)
     np.testing.assert_array_equal(found.gradient_weights, expected.gradient_weights)
+    assert not np.isnan(found.gradient_weights).any()
 
 
-def test_an_epoch_whose_checkpoint_was_lost_is_noted_again(tmp_path):
-    """The record is ahead of the checkpoint that training goes on from: its last epoch is replaced."""
+def test_a_checkpoint_holds_the_record_up_to_its_step(tmp_path):
+    """Stopped in the fifth step, the second of the second epoch: the last checkpoint is that of the fourth."""
     whole, broken = classifier(dropout=0.2), classifier(dropout=0.2)
     train = split(whole.tokenizer, 20)
     expected, _ = record(whole, train, tmp_path / "whole", epochs=4)
     with pytest.raises(StoppedError):
-        record(broken, train, tmp_path, epochs=4, on_progress=stop_at(11))
-    (tmp_path / "checkpoints" / "checkpoint-9" / "trainer_state.json").unlink()
-    path = tmp_path / "checkpoints" / IN_CHECKPOINTS
-    ahead = TrainingRecord.load(path)
-    ahead.gradient_weights[2] = 0.0
-    ahead.save(path)
-    found, _ = record(broken, train, tmp_path, epochs=4)
-    np.testing.assert_array_equal(found.gradient_weights, expected.gradient_weights)
+        record(broken, train, tmp_path, epochs=4, on_progress=stop_at(5), checkpoint_minutes=1e-9)
+    found = TrainingRecord.load(tmp_path / "checkpoints" / "checkpoint-4" / IN_CHECKPOINTS).gradient_weights
+    np.testing.assert_array_equal(found[0], expected.gradient_weights[0])
+    seen = ~np.isnan(found[1])
+    assert 0 < seen.sum() < seen.size
+    np.testing.assert_array_equal(found[1, seen], expected.gradient_weights[1, seen])
+    assert np.isnan(found[2:]).all()
 
 
-def test_epochs_before_a_record_that_is_gone_stay_unknown(tmp_path):
-    start = classifier()
-    train = split(start.tokenizer, 20)
-    with pytest.raises(StoppedError):
-        record(start, train, tmp_path, epochs=3, on_progress=stop_at(4))
-    (tmp_path / "checkpoints" / IN_CHECKPOINTS).unlink()
-    found, _ = record(start, train, tmp_path, epochs=3)
-    assert np.isnan(found.tag_probabilities[0]).all()
-    assert not np.isnan(found.tag_probabilities[1:]).any()
-
-
-def test_a_training_that_is_not_recorded_leaves_nothing(tmp_path):
+def test_a_training_that_is_not_recorded_leaves_no_record(tmp_path):
     start = classifier()
     fit_model(start, split(start.tokenizer, 4), tmp_path, word_loss=cross_entropy)
-    assert not list(tmp_path.rglob("*.safetensors"))
+    assert not list(tmp_path.rglob(IN_CHECKPOINTS))
 
 
 @pytest.mark.gpu

@@ -7,23 +7,25 @@ import shlex
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 import pipeline
-from pipeline import run
+from pipeline import sealing
 from pipeline.errors import PipelineError
-from pipeline.files import file_sha256
-from pipeline.run import HOLDER, MANIFEST, find, making, remake_command, stages, up_to_date
+from pipeline.files import file_sha256, first_difference
+from pipeline.run import find, making, remake_command, stages, up_to_date
+from pipeline.sealing import HOLDER, MANIFEST
 
 DATA = {"kind": "prepare", "config": {"limit": None, "noise": {"rate": 0.4}}, "seed": 0, "inputs": {}}
 TEACHER = {"kind": "teach", "config": {"q": 0.5, "epochs": 3}, "seed": 0, "inputs": {}}
 
 
 def make(folder, name="teacher", made_from=TEACHER, files=None, **made_with):
-    with making(folder, name, made_from, made_with) as partial:
+    with making(folder, name, made_from, made_with, force=True) as partial:
         for path, text in (files or {"log.jsonl": "{}\n", "model/weights": "w"}).items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             (partial / path).write_text(text, encoding="utf-8")
@@ -74,9 +76,9 @@ def test_what_the_block_records_is_in_the_manifest(tmp_path):
     assert find(tmp_path, "teacher").made_with == {"device": "cpu", "seconds": 2.0}
 
 
-def test_the_manifest_is_written_last_and_flushed_before_the_folder_gets_its_name(tmp_path, monkeypatch):
+def test_files_are_flushed_then_the_manifest_is_written_then_the_folder_gets_its_name(tmp_path, monkeypatch):
     events = []
-    write_json, flush = run.write_json, run.flush
+    write_json, flush = sealing.write_json, sealing.flush
 
     def recording_write(path, value):
         write_json(path, value)
@@ -90,13 +92,13 @@ def test_the_manifest_is_written_last_and_flushed_before_the_folder_gets_its_nam
         events.append(("flushed", path.name))
         assert (tmp_path / "teacher").exists() == (path == tmp_path)
 
-    monkeypatch.setattr(run, "write_json", recording_write)
-    monkeypatch.setattr(run, "flush", recording_flush)
+    monkeypatch.setattr(sealing, "write_json", recording_write)
+    monkeypatch.setattr(sealing, "flush", recording_flush)
     make(tmp_path)
-    files = {("flushed", name) for name in ("log.jsonl", "weights", "model")}
-    assert events[:2] == [("written", HOLDER), ("written", MANIFEST)]
-    assert set(events[2:5]) == files
-    assert events[5:] == [("flushed", "teacher.partial"), ("flushed", tmp_path.name)]
+    assert events[0] == ("written", HOLDER)
+    assert set(events[1:4]) == {("flushed", name) for name in ("log.jsonl", "weights", "model")}
+    assert events[4:6] == [("written", MANIFEST), ("flushed", "teacher.partial")]
+    assert events[-1] == ("flushed", tmp_path.name)
 
 
 @pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
@@ -182,19 +184,19 @@ def test_a_parent_that_was_made_again_is_a_difference(tmp_path):
     ],
 )
 def test_first_difference(before, now, difference):
-    assert run.first_difference(before, now) == difference
+    assert first_difference(before, now) == difference
 
 
 def test_force_keeps_the_old_stage_in_sight_until_the_new_one_is_whole(tmp_path, monkeypatch):
     old = make(tmp_path, files={"log.jsonl": "old"})
-    write_json = run.write_json
+    write_json = sealing.write_json
 
     def looking(path, value):
         write_json(path, value)
         assert find(tmp_path, "teacher") == old
         assert old.path("log.jsonl").read_text() == "old"
 
-    monkeypatch.setattr(run, "write_json", looking)
+    monkeypatch.setattr(sealing, "write_json", looking)
     new = make(tmp_path, files={"log.jsonl": "new"})
     assert new.path("log.jsonl").read_text() == "new"
     assert new.sha256 != old.sha256
@@ -203,13 +205,14 @@ def test_force_keeps_the_old_stage_in_sight_until_the_new_one_is_whole(tmp_path,
 
 def test_a_replacement_that_fails_leaves_the_old_stage(tmp_path):
     old = make(tmp_path)
-    with pytest.raises(RuntimeError), making(tmp_path, "teacher", TEACHER, {}):
+    with pytest.raises(RuntimeError), making(tmp_path, "teacher", TEACHER, {}, force=True):
         raise RuntimeError
     assert find(tmp_path, "teacher") == old
     assert old.path("log.jsonl").is_file()
 
 
-def test_death_between_the_two_renames_is_mended_by_the_next_seal(tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", ["the same", "another"])
+def test_death_between_the_two_renames_is_mended_by_the_next_command(tmp_path, monkeypatch, command):
     make(tmp_path, files={"log.jsonl": "old"})
     replace = Path.replace
 
@@ -223,7 +226,11 @@ def test_death_between_the_two_renames_is_mended_by_the_next_seal(tmp_path, monk
         make(tmp_path, files={"log.jsonl": "new"})
     assert names(tmp_path) == ["teacher.partial", "teacher.replaced"]
     assert (find(tmp_path, "teacher"), stages(tmp_path)) == (None, [])
-    assert make(tmp_path, files={"log.jsonl": "newer"}).path("log.jsonl").read_text() == "newer"
+    if command == "the same":
+        assert up_to_date(tmp_path, "teacher", TEACHER, force=True).path("log.jsonl").read_text() == "new"
+    else:
+        assert up_to_date(tmp_path, "teacher", {**TEACHER, "seed": 1}) is None
+        assert make(tmp_path, files={"log.jsonl": "newer"}).path("log.jsonl").read_text() == "newer"
     assert names(tmp_path) == ["teacher"]
 
 
@@ -242,7 +249,8 @@ import json, sys
 from pathlib import Path
 from pipeline.run import making
 with making(Path(sys.argv[1]), "teacher", json.loads(sys.argv[2]), {}) as partial:
-    (partial / "checkpoint").write_text("step 7")
+    (partial / "checkpoints").mkdir()
+    (partial / "checkpoints" / "7").write_text("step 7")
     print("holding", flush=True)
     sys.stdin.read()
 """
@@ -272,13 +280,11 @@ def test_a_living_process_keeps_others_out(tmp_path):
             f"{tmp_path / 'teacher.partial'}: process {other.pid} is making this stage; wait for it, or stop it and "
             "run this command again"
         )
-        assert (tmp_path / "teacher.partial" / "checkpoint").read_text() == "step 7"
+        assert (tmp_path / "teacher.partial" / "checkpoints" / "7").read_text() == "step 7"
         make(tmp_path, "control")  # another stage is free
         other.stdin.close()
         assert other.wait(10) == 0
-    stage = find(tmp_path, "teacher")
-    assert stage.path("checkpoint").read_text() == "step 7"
-    assert names(stage.folder) == ["checkpoint", MANIFEST]
+    assert names(find(tmp_path, "teacher").folder) == [MANIFEST]
 
 
 def test_a_killed_process_leaves_its_work_to_the_next(tmp_path):
@@ -286,14 +292,14 @@ def test_a_killed_process_leaves_its_work_to_the_next(tmp_path):
         other.send_signal(signal.SIGKILL)
         assert other.wait(10) == -signal.SIGKILL
     with making(tmp_path, "teacher", TEACHER, {}) as partial:
-        assert (partial / "checkpoint").read_text() == "step 7"
+        assert (partial / "checkpoints" / "7").read_text() == "step 7"
         holder = json.loads((partial / HOLDER).read_text(encoding="utf-8"))
-        assert holder == {"process": os.getpid(), "made_from": TEACHER}
-    assert find(tmp_path, "teacher").made_from["outputs"].keys() == {"checkpoint"}
+        assert holder == {"process": os.getpid(), "made_from": TEACHER, "made_by": {"versions": None, "code": None}}
+    assert find(tmp_path, "teacher").made_from["outputs"] == {}
 
 
-def leave_work(folder, made_from=TEACHER):
-    with pytest.raises(InterruptedError), making(folder, "teacher", made_from, {}) as partial:
+def leave_work(folder, made_from=TEACHER, **made_with):
+    with pytest.raises(InterruptedError), making(folder, "teacher", made_from, made_with, force=True) as partial:
         (partial / "checkpoints").mkdir()
         (partial / "checkpoints" / "7").write_text("step 7")
         (partial / "log").write_text("log")
@@ -315,25 +321,137 @@ def test_work_of_unknown_origin_is_removed(tmp_path, holder):
         assert names(partial) == [HOLDER]
 
 
-def test_a_half_written_file_does_not_become_an_output(tmp_path):
+def test_of_a_dead_process_checkpoints_alone_are_kept_and_are_no_output(tmp_path):
     leave_work(tmp_path)
-    (tmp_path / "teacher.partial" / ".report.json.123.tmp").write_text("{")
-    stage = make(tmp_path)
-    assert sorted(stage.made_from["outputs"]) == ["checkpoints/7", "log", "log.jsonl", "model/weights"]
-    assert not list(stage.folder.rglob("*.tmp"))
+    partial = tmp_path / "teacher.partial"
+    for file in (".report.json.123.tmp", "old-name.json", MANIFEST):
+        (partial / file).write_text("{")
+    with making(tmp_path, "teacher", TEACHER, {}):
+        assert names(partial) == ["checkpoints", HOLDER]
+        (partial / "model").mkdir()
+        (partial / "model" / "weights").write_text("w")
+    assert names(tmp_path / "teacher") == ["model", MANIFEST]
+    assert list(find(tmp_path, "teacher").made_from["outputs"]) == ["model/weights"]
 
 
-def test_death_while_sealing_keeps_the_work(tmp_path, monkeypatch):
-    def dying(path):
-        raise KeyboardInterrupt
+def test_checkpoints_of_other_code_are_neither_used_nor_removed(tmp_path):
+    leave_work(tmp_path, code="abc", versions={"torch": "2.13"})
+    partial = tmp_path / "teacher.partial"
+    message = complaint(make, tmp_path, code="abc", versions={"torch": "2.14"})
+    assert message == (
+        f"{partial / 'checkpoints'}: expected checkpoints of this code, found those of another (versions.torch was "
+        f'"2.13", is "2.14"); go on with that code, or remove {partial} to begin the stage anew'
+    )
+    assert 'code was "abc", is "abd"' in complaint(make, tmp_path, code="abd", versions={"torch": "2.13"})
+    with making(tmp_path, "teacher", TEACHER, {"code": "abc", "versions": {"torch": "2.13"}}):
+        assert (partial / "checkpoints" / "7").read_text() == "step 7"
 
+
+def test_without_checkpoints_other_code_begins_anew(tmp_path):
+    leave_work(tmp_path, code="abc")
+    (tmp_path / "teacher.partial" / "checkpoints" / "7").unlink()
+    assert make(tmp_path, code="abd").made_with["code"] == "abd"
+
+
+DEATHS = ["flush", "write_json", "rmtree", "unlink", "replace"]
+
+
+@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.parametrize("function", DEATHS)
+def test_death_anywhere_in_sealing_loses_nothing(tmp_path, monkeypatch, function, nth):
+    """Either the checkpoints are there to go on from, or the stage is, whatever call was the last."""
+    calls = 0
+
+    def dying(original):
+        def call(*args, **kwargs):
+            nonlocal calls
+            calls += 1
+            if calls >= nth:
+                raise KeyboardInterrupt
+            return original(*args, **kwargs)
+
+        return call
+
+    partial = tmp_path / "teacher.partial"
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt), making(tmp_path, "teacher", TEACHER, {}):
+        (partial / "checkpoints").mkdir()
+        (partial / "checkpoints" / "7").write_text("step 7")
+        (partial / "log.jsonl").write_text("log")
+        owner = {"rmtree": sealing.shutil, "unlink": Path, "replace": Path}.get(function, sealing)
+        patch.setattr(owner, function, dying(getattr(owner, function)))
+    if function == "rmtree" and nth == 1:
+        (partial / "checkpoints" / "7").unlink()  # it may have been half removed
+    if up_to_date(tmp_path, "teacher", TEACHER) is None:
+        with making(tmp_path, "teacher", TEACHER, {}):
+            assert (partial / "checkpoints" / "7").read_text() == "step 7"
+            (partial / "log.jsonl").write_text("log")
+    assert names(tmp_path) == ["teacher"]
+    assert names(tmp_path / "teacher") == ["log.jsonl", MANIFEST]
+    assert find(tmp_path, "teacher").path("log.jsonl").read_text() == "log"
+
+
+def test_what_is_completed_but_torn_is_made_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(run, "flush", dying)
+        patch.setattr(sealing, "give_name", dying_now)
         make(tmp_path)
-    assert names(tmp_path) == ["teacher.partial"]
-    with making(tmp_path, "teacher", TEACHER, {}) as partial:
-        assert (partial / "log.jsonl").is_file()
-    assert find(tmp_path, "teacher").made_from["outputs"].keys() == {"log.jsonl", "model/weights"}
+    (tmp_path / "teacher.partial" / "log.jsonl").write_text("{")
+    assert up_to_date(tmp_path, "teacher", TEACHER) is None
+    assert make(tmp_path).path("log.jsonl").read_text() == "{}\n"
+
+
+def dying_now(*args):
+    raise KeyboardInterrupt
+
+
+def test_a_stage_that_another_process_sealed_meanwhile_is_not_made_a_second_time(tmp_path):
+    """Between asking whether it is up to date and taking the lock."""
+    assert up_to_date(tmp_path, "teacher", TEACHER) is None
+    stage = make(tmp_path)
+    meanwhile = "another process has sealed this stage meanwhile; run this command again"
+    with pytest.raises(PipelineError, match=meanwhile), making(tmp_path, "teacher", TEACHER, {}):
+        raise AssertionError("made twice")
+    assert names(tmp_path) == ["teacher"]
+    assert up_to_date(tmp_path, "teacher", TEACHER) == stage
+
+
+RACE = """
+import json, sys, time
+from pathlib import Path
+from pipeline.errors import PipelineError
+from pipeline.run import making, up_to_date
+folder, made_from, begin = Path(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3])
+time.sleep(max(0, begin - time.time()))
+try:
+    if up_to_date(folder, "teacher", made_from):
+        print("up to date")
+    else:
+        with making(folder, "teacher", made_from, {}) as partial:
+            (partial / "log.jsonl").write_text("log")
+        print("made")
+except PipelineError as error:
+    print(error)
+"""
+
+
+def test_of_ten_processes_one_makes_the_stage(tmp_path):
+    for round_ in range(3):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        begin = str(time.time() + 3)
+        racers = [
+            subprocess.Popen(
+                [sys.executable, "-c", RACE, str(folder), json.dumps(TEACHER), begin],
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": str(Path(pipeline.__path__[0]).parent)},
+            )
+            for _ in range(10)
+        ]
+        said = [racer.communicate(timeout=60)[0].strip() for racer in racers]
+        assert said.count("made") == 1, said
+        assert all("is making this stage" in s or "meanwhile" in s for s in said if s not in ("made", "up to date"))
+        assert names(folder) == ["teacher"]
+        assert find(folder, "teacher").path("log.jsonl").read_text() == "log"
 
 
 def test_a_lock_on_a_folder_that_was_renamed_meanwhile_is_not_taken(tmp_path, monkeypatch):
@@ -365,7 +483,7 @@ def test_a_folder_that_is_renamed_before_it_is_opened_is_made_again(tmp_path, mo
                 path.rename(tmp_path / "teacher")
         return opening(path, flags, *args, **kwargs)
 
-    monkeypatch.setattr(run.os, "open", late)
+    monkeypatch.setattr(sealing.os, "open", late)
     make(tmp_path)
     assert len(calls) >= 2
     assert names(tmp_path) == ["teacher"]

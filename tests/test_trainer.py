@@ -298,7 +298,6 @@ def test_log_has_a_record_per_step_and_per_epoch(tmp_path):
     assert json.loads(json.dumps(log)) == log
     assert [call[:2] for call in calls] == [(step, 6) for step in range(1, 7)]
     assert all("words/s" in call[2] and f"loss {log[0]['loss']:.4f}"[:5] in call[2] for call in calls)
-    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_long_logs_hold_means_and_leave_no_step_out(tmp_path):
@@ -365,19 +364,6 @@ def test_resuming_changes_nothing(tmp_path, sentences, keys):
             weight.add_(1.0)
     assert run(resumed, train, tmp_path / "broken", dev=dev, **keys) == expected
     same_state(resumed.model.state_dict(), whole.model.state_dict())
-
-
-def test_a_checkpoint_that_was_not_written_to_its_end_is_passed_over(tmp_path):
-    whole, broken = classifier(dropout=0.2), classifier(dropout=0.2)
-    train = split(whole.tokenizer, 20)
-    expected = run(whole, train, tmp_path / "whole", epochs=4)
-    with pytest.raises(StoppedError):
-        run(broken, train, tmp_path, epochs=4, on_progress=stop_at(11))
-    newest = tmp_path / "checkpoints" / "checkpoint-9"
-    (newest / "trainer_state.json").unlink()
-    (newest / "model.safetensors").write_bytes(b"half")
-    assert run(broken, train, tmp_path, epochs=4) == expected
-    same_state(broken.model.state_dict(), whole.model.state_dict())
 
 
 # --- which weights are kept -------------------------------------------------------------------------------------------

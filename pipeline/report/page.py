@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.files import write_text
+from pipeline.files import replacing, write_text
 from pipeline.report import formatting as f
 from pipeline.report import panels, tables
 from pipeline.report.gallery import Gallery, Plate
@@ -42,9 +41,8 @@ def write_report(run_folder: Path) -> Path:
         raise PipelineError(f"{folder}: expected a folder of the run, found a link or a file; remove it")
     folder.mkdir(exist_ok=True)
     for name, image in gallery.files.items():
-        temporary = folder / f".{name}.{os.getpid()}.tmp"
-        temporary.write_bytes(image)
-        temporary.replace(folder / name)
+        with replacing(folder / name) as temporary:
+            temporary.write_bytes(image)
     path = run_folder / "report.html"
     write_text(path, page)
     return path
