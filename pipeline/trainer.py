@@ -59,7 +59,7 @@ class WordTrainer(Trainer):
     stock scaling is wrong there for BERT-family token classifiers (transformers#47688).
 
     Divided by the words of its own step, as is usual, a word of a short sentence would weigh more than one of a long
-    sentence, since windows of like length share a step: ten times as much on CoNLL-2003, and F1 suffers.
+    sentence, since windows of like length share a step: up to twenty times as much on CoNLL-2003, and F1 suffers.
     """
 
     loss_is_scaled_for_ga = True
