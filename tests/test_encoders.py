@@ -182,13 +182,13 @@ def test_a_folder_with_a_broken_file(folder, broken):
 def test_a_folder_without_any_tokenizer(folder):
     for file in folder.glob("tokenizer*"):
         file.unlink()
-    assert complaint(pretrained, str(folder), LABELS, 0).endswith("found one without a vocabulary")
+    assert complaint(pretrained, str(folder), LABELS, 0).endswith("found one without a vocabulary; name another")
 
 
 def test_a_tokenizer_that_cannot_pad(folder):
     tokenizer = from_scratch(SETTINGS, WORDS, LABELS, 0).tokenizer.backend_tokenizer
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]").save_pretrained(folder)
-    assert complaint(pretrained, str(folder), LABELS, 0).endswith("found one without a padding piece")
+    assert complaint(pretrained, str(folder), LABELS, 0).endswith("found one without a padding piece; name another")
 
 
 # --- byte-level tokenizers --------------------------------------------------------------------------------------------

@@ -103,10 +103,11 @@ def test_no_entity_at_all_is_refused(tmp_path, noise):
     judge(error.removesuffix("\n"), "prepare: expected an entity in some split, found O on every word")
 
 
-def test_noise_that_needs_two_types_is_refused(tmp_path, noise):
+def test_noise_that_needs_two_types_is_refused(tmp_path):
     options = [*write(tmp_path, (USUAL, USUAL, USUAL)), "--run", tmp_path / "run"]
-    options += ["--set", f"prepare.noise.kind={noise}", "--set", "prepare.noise.rate=0.5"]
-    judge(pipeline("prepare", "--config", tmp_path / "edge.toml", *options, code=1).stderr.removesuffix("\n"), noise)
+    options += ["--set", "prepare.noise.kind=pair", "--set", "prepare.noise.rate=0.5"]
+    error = pipeline("prepare", "--config", tmp_path / "edge.toml", *options, code=1).stderr
+    judge(error.removesuffix("\n"), "pair noise: expected at least 2 entity types, found O, B-PER, I-PER")
 
 
 def test_a_matrix_with_ragged_rows_is_refused(tmp_path):

@@ -159,7 +159,9 @@ def test_killed_a_hundred_times(shell, whole, tmp_path):
     assert killed.keys() >= PARTS
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_a_training_with_a_checkpoint_and_one_line(shell, whole, tmp_path, number, code):
     run = tmp_path / "run"
     command = shell.start(*RUN, "--run", run)
