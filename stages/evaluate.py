@@ -144,7 +144,7 @@ def _stages(experiment: Experiment, names: Sequence[str]) -> list[run.Stage]:
     ]
     if missing := [name for name in order if name not in found]:
         raise PipelineError(
-            f"{experiment.folder}: expected the stages {', '.join(order)}, found no {', '.join(missing)}; "
+            f"{experiment.folder}: expected the stages {', '.join(order):.200}, found no {', '.join(missing):.200}; "
             f"there is {', '.join(found) or 'none'}"
         )
     return [experiment.sealed(name, *MODEL_KINDS) for name in order]

@@ -10,6 +10,7 @@ eval` shows every one that belongs to the teacher as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,9 @@ def _measure(experiment: Experiment, teacher: run.Stage) -> run.Stage:
         "inputs": {"data": data.as_input(), "teacher": teacher.as_input()},
     }
     # The numbers of a model that is gone are replaced without --force: they can be had from nothing any more.
-    if not _is_of_other_model(experiment, name, teacher) and (sealed := experiment.up_to_date(name, made_from)):
+    if _is_of_other_model(experiment, name, teacher):
+        experiment = replace(experiment, force=True)
+    if sealed := experiment.up_to_date(name, made_from):
         return sealed
 
     devices.quiet_libraries()

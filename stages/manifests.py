@@ -40,7 +40,7 @@ def find(folder: Path, name: str) -> run.Stage | None:
     try:
         stage = run.find(folder, name)
     except PipelineError as error:
-        raise PipelineError(f"{error} with `{remake_command(folder, name)}`") from error
+        raise PipelineError(f"{error}; the command is `{remake_command(folder, name)}`") from error
     return stage and check(stage)
 
 

@@ -31,7 +31,7 @@ def open_experiment(
 ) -> Experiment:
     """The run that a command works on; a new one writes its config down, `remember` does so in any case."""
     name = experiment_name(DEFAULT if config is None else config)
-    if run is None and name in ("", ".", ".."):  # a file may be called "...toml"
+    if run is None and config and name in ("", ".", ".."):  # a file may be called "...toml"
         raise PipelineError(
             f"config: expected a file whose name can name a run, too, found {config!r:.80}; rename it, or pass --run"
         )

@@ -1,11 +1,15 @@
 """What several test files share. No test may reach the hub."""
 
 import os
+import signal
 
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported, so before any test module does
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' tensors are too small for threads to gain anything
+
+# Where a script starts the tests in the background, Ctrl-C is ignored, and so it would be in all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

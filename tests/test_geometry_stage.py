@@ -193,4 +193,5 @@ def reseal(folder):
     (folder / "data" / "stage.json").write_text(json.dumps(data))
     teacher = read(folder / "teacher" / "stage.json")
     teacher["made_from"]["inputs"]["data"] = find(folder, "data").as_input()
+    del teacher["made_with"]["settings_sha256"]
     (folder / "teacher" / "stage.json").write_text(json.dumps(teacher))

@@ -111,7 +111,9 @@ def test_a_run_folder_that_cannot_be_made(shell, tmp_path):
     disk = tmp_path / "disk"
     with mounted(disk, "-t", "tmpfs", "-o", "ro", "none"):
         line = only_line(shell.run(*RUN, "--run", disk / "run", code=1))
-    assert line == (f"error: {disk / 'run'}: not writable (Read-only file system); choose another folder with --run")
+    assert line == (
+        f"error: --run {disk / 'run'}: expected a folder to write to, found: Read-only file system; choose another"
+    )
 
 
 def test_a_file_where_a_stage_is_to_be_made(shell, tmp_path):
