@@ -179,10 +179,19 @@ def _table(data: Dataset, source: str, columns: Collection[str]) -> Table:
             )
         names[column] = getattr(getattr(data.features[column], "feature", None), "names", None)
     rows = data.with_format(None).select_columns(list(columns))
-    return Table(
-        ((f"{source}, row {number}", row) for number, row in enumerate(rows)),
-        {column: found for column, found in names.items() if found},
-    )
+    return Table(_rows(rows, source), {column: found for column, found in names.items() if found})
+
+
+def _rows(rows: Dataset, source: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows, each with its place; damage within a column shows only when its values are read."""
+    number = -1
+    try:
+        for number, row in enumerate(rows):
+            yield f"{source}, row {number}", row
+    except Exception as error:  # whatever the library finds wrong with it
+        raise PipelineError(
+            f"{source}, row {number + 1}: expected a row, found {_reason(error)}; save the data again"
+        ) from error
 
 
 def _split_file(folder: Path, name: str) -> Path:

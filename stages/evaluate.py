@@ -139,7 +139,7 @@ def print_table(experiment: Experiment, records: Sequence[dict[str, Any]]) -> No
 def _stages(experiment: Experiment, names: Sequence[str]) -> list[run.Stage]:
     """The stages to compare: those named, or all models of the run, in the order of the config, then of sealing."""
     found = {stage.name: stage for stage in manifests.stages(experiment.folder) if stage.kind in MODEL_KINDS}
-    order = list(names) or [n for n in experiment.config.stages if n in found] + [
+    order = list(dict.fromkeys(names)) or [n for n in experiment.config.stages if n in found] + [
         n for n in found if n not in experiment.config.stages
     ]
     if missing := [name for name in order if name not in found]:

@@ -294,6 +294,13 @@ def test_a_stage_made_by_flags_is_remembered_and_made_again_by_the_command_that_
     assert (made["kl"], made["temperature"]) == ("jeffreys", 2.0)
 
 
+def test_a_stage_named_twice_is_evaluated_once(copied):
+    records = json.loads(pipeline("eval", "teacher", "teacher", "--run", copied, "--json", "--quiet").stdout)
+    keys = [(r["stage"], r["split"], r["unit"], r["scaled"]) for r in records]
+    assert {stage for stage, *_ in keys} == {"teacher"}
+    assert len(set(keys)) == len(keys)
+
+
 def test_bad_names_and_run_folders(tmp_path):
     output = pipeline("teach", "--config", "smoke", "--name", "a.b", "--run", tmp_path / "r", code=1).output
     assert output.startswith("error: --name: expected letters, digits")
