@@ -1,6 +1,7 @@
 """What several test files share. No test may reach the hub."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -10,6 +11,30 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' tensors are too smal
 
 # Where a script starts the tests in the background, Ctrl-C is ignored, and so it would be in all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """A finished run of the smoke experiment; tests that change it copy it first."""
+    from command_line import pipeline
+
+    folder = tmp_path_factory.mktemp("runs") / "smoke"
+    pipeline("run", "smoke", "--run", folder)
+    return folder
+
+
+@pytest.fixture
+def copied(smoke, tmp_path):
+    return shutil.copytree(smoke, tmp_path / "smoke")
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory):
+    """Commands in processes of their own."""
+    from forked import commands
+
+    with commands(tmp_path_factory.mktemp("logs")) as shell:
+        yield shell
 
 
 @pytest.fixture

@@ -13,19 +13,6 @@ from safetensors.numpy import load_file
 MODELS = ["teacher", "control", "student-forward", "student-reverse", "student-alternating"]
 
 
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    """A finished run of the smoke experiment; tests that change it copy it first."""
-    folder = tmp_path_factory.mktemp("runs") / "smoke"
-    pipeline("run", "smoke", "--run", folder)
-    return folder
-
-
-@pytest.fixture
-def copied(smoke, tmp_path):
-    return shutil.copytree(smoke, tmp_path / "smoke")
-
-
 def words_of_test(folder):
     rows = (json.loads(line) for line in (folder / "data" / "test.jsonl").read_text().splitlines())
     return [word for row in rows for word in row["words"]]

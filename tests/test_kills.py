@@ -8,7 +8,6 @@ import signal
 from collections import Counter
 
 import pytest
-from forked import commands
 
 from pipeline.files import file_sha256
 from pipeline.run import find
@@ -62,12 +61,6 @@ def part(run):
     if partial.name.startswith(("data", "probe")):
         return "prepare" if partial.name.startswith("data") else "probe"
     return "logits" if "model" in inner else "training"
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory):
-    with commands(tmp_path_factory.mktemp("logs")) as shell:
-        yield shell
 
 
 @pytest.fixture(scope="module")

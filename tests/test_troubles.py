@@ -7,7 +7,6 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from forked import commands
 
 from pipeline.run import find, stages
 from pipeline.troubles import explain
@@ -20,12 +19,6 @@ CHANGES = [
     "teach.checkpoint_minutes=0.0001",
 ]
 RUN = ["run", "smoke", *(part for change in CHANGES for part in ("--set", change))]
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory):
-    with commands(tmp_path_factory.mktemp("logs")) as shell:
-        yield shell
 
 
 @pytest.fixture(scope="module")

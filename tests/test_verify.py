@@ -11,18 +11,6 @@ import pytest
 from command_line import pipeline
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "smoke"
-    pipeline("run", "smoke", "--run", folder)
-    return folder
-
-
-@pytest.fixture
-def copied(run, tmp_path):
-    return shutil.copytree(run, tmp_path / "run")
-
-
 def faults(folder):
     found = json.loads(pipeline("verify", "--run", folder, "--json", code=None).stdout)
     return [fault for one in found["checked"] for fault in one["faults"]]
@@ -38,17 +26,17 @@ def follow(command):
         pipeline(*arguments)
 
 
-def test_a_whole_run(run):
-    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in run.rglob("*")}
-    output = pipeline("verify", "--run", run).output
+def test_a_whole_run(smoke):
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in smoke.rglob("*")}
+    output = pipeline("verify", "--run", smoke).output
     assert output.count("as sealed") == len(("data", "teacher", "control", "3 students", "", "", "(derived)"))
     assert "warning" not in output
-    found = json.loads(pipeline("verify", "--run", run, "--json").stdout)
+    found = json.loads(pipeline("verify", "--run", smoke, "--json").stdout)
     assert [one["name"] for one in found["checked"]][:2] == ["data", "teacher"]
     assert sum(one["files"] for one in found["checked"]) == sum(
-        path.is_file() and path.parent.name != "figures" for path in run.rglob("*")
+        path.is_file() and path.parent.name != "figures" for path in smoke.rglob("*")
     )
-    assert before == {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in run.rglob("*")}
+    assert before == {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in smoke.rglob("*")}
 
 
 def test_a_run_that_is_not_there(tmp_path):
