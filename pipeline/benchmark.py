@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from pipeline.bootstrap import interval, resample_weights
+from pipeline.devices import use_bf16
+from pipeline.encoding import Windows
+from pipeline.models import Classifier
+from pipeline.trainer import WordLoss, Words, fit
 
 COLUMNS = ("work", "words/s [95 %]", "seconds", "padding", "GFLOP/s", "of GEMM peak", "ratio", "same tags")
 GEMM = 2048  # rows and columns of the matrices whose product shows what the machine can reach
@@ -61,6 +67,45 @@ def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def seconds_to_fit(
+    start: Classifier, train: Words, few: Windows, loss: WordLoss, settings: Any, *, seed: int, device: str
+) -> float:
+    """Train a model and return the seconds until its last step: without dev, and without the last checkpoint.
+
+    Args:
+        start: the model to train, in place.
+        train: the training split.
+        few: windows of its first sentence, to stand for dev.
+        loss: one value per word.
+        settings: the fields of `config_tables.Training`.
+        seed: order and dropout.
+        device: cpu or cuda.
+    """
+    last = [0.0]
+
+    def on_progress(done: float, total: float, _: str) -> None:
+        if done == total and not last[0]:
+            last[0] = time.perf_counter()
+
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        fit(
+            start.model,
+            train,
+            Words(few, train.signals),
+            loss,
+            dev_loss=lambda logits, *_: torch.zeros(len(logits)),
+            settings=settings.model_copy(update={"keep": "last"}),
+            padding=start.padding,
+            seed=seed,
+            device=device,
+            bf16=use_bf16(settings.precision, device),
+            checkpoints=Path(folder) / "checkpoints",
+            on_progress=on_progress,
+        )
+    return last[0] - began
 
 
 def record(work: Work, works: Sequence[Work], peaks: Mapping[bool, float]) -> dict[str, Any]:

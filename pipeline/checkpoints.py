@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from pipeline.files import file_sha256, flush, write_json
+from pipeline.files import flush, has_hashes, hashes, write_json
 from pipeline.interruption import Request
 
 LIST = "files.json"  # the sha256 of every file of a checkpoint, written last
@@ -81,7 +81,7 @@ def seal(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LIST)
     for file in files:
         flush(file)
-    write_json(folder / LIST, {file.relative_to(folder).as_posix(): file_sha256(file) for file in files})
+    write_json(folder / LIST, hashes(folder, files))
     flush(folder)
     flush(folder.parent)
 
@@ -100,7 +100,7 @@ def newest(checkpoints: Path) -> str | None:
 def _is_whole(folder: Path) -> bool:
     try:
         listed: dict[str, str] = json.loads((folder / LIST).read_text(encoding="utf-8"))
-        return STATE in listed and all(file_sha256(folder / file) == sha256 for file, sha256 in listed.items())
+        return STATE in listed and has_hashes(folder, listed)
     except (OSError, ValueError, AttributeError, TypeError):
         return False
 

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.errors import PipelineError
+from pipeline.on_demand import OnDemand
 
 SPLITS = ("train", "dev", "test")
 
@@ -89,6 +90,16 @@ class Corpus:
         return self._columns.gold
 
     @property
+    def reference(self) -> np.ndarray:
+        """What predictions are held against: gold, or the given tags where there is no gold."""
+        return self.tags if self.gold is None else self.gold
+
+    @property
+    def words(self) -> Iterator[str]:
+        """Every word, sentence by sentence."""
+        return (word for sentence in self.sentences for word in sentence.words)
+
+    @property
     def words_sha256(self) -> str:
         """Hash of the words and sentence boundaries alone: noisy and gold corpora of the same text share it."""
         return self._columns.words_sha256
@@ -146,43 +157,24 @@ class Corpus:
         return corpus
 
 
-class _Read(Sequence[Sentence]):
-    """Sentences that are made when they are asked for."""
-
-    def _at(self, index: int) -> Sentence:
-        raise NotImplementedError
-
-    @overload
-    def __getitem__(self, index: int) -> Sentence: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Sentence]: ...
-    def __getitem__(self, index: int | slice) -> Sentence | list[Sentence]:
-        places = range(len(self))[index]
-        return self._at(places) if isinstance(places, int) else [self._at(i) for i in places]
-
-    def __iter__(self) -> Iterator[Sentence]:
-        return (self._at(i) for i in range(len(self)))
-
-
-class _InFile(_Read):
+class _InFile(OnDemand[Sentence]):
     """The sentences of a file that `Corpus.save` wrote."""
 
     def __init__(self, path: Path, labels: Sequence[str]) -> None:
         self._path, self._labels = path, frozenset(labels)
-        with path.open("rb") as file:
-            self._ends = array("q", [0])
-            for line in file:
-                self._ends.append(self._ends[-1] + len(line))
-        self._file = os.open(path, os.O_RDONLY)  # not mapped: a mapped file that is cut short would kill the process
-        weakref.finalize(self, os.close, self._file)
+        self._file = path.open("rb")  # not mapped: a mapped file that is cut short would kill the process
+        weakref.finalize(self, self._file.close)
+        self._ends = array("q", [0])
+        for line in self._file:
+            self._ends.append(self._ends[-1] + len(line))
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def _at(self, index: int) -> Sentence:
+    def at(self, index: int) -> Sentence:
         start, end = self._ends[index : index + 2]
         try:
-            return _parse(os.pread(self._file, end - start, start), self._labels)
+            return _parse(os.pread(self._file.fileno(), end - start, start), self._labels)
         except (ValueError, KeyError, TypeError) as error:
             raise PipelineError(
                 f"{self._path}:{index + 1}: expected a JSON object with words, tags and document, found {error!r}; "
@@ -190,7 +182,7 @@ class _InFile(_Read):
             ) from error
 
 
-class _Retagged(_Read):
+class _Retagged(OnDemand[Sentence]):
     """The sentences of a corpus under other tags."""
 
     def __init__(self, corpus: Corpus, tags: np.ndarray) -> None:
@@ -200,7 +192,7 @@ class _Retagged(_Read):
     def __len__(self) -> int:
         return len(self._starts)
 
-    def _at(self, index: int) -> Sentence:
+    def at(self, index: int) -> Sentence:
         sentence, start = self._corpus.sentences[index], self._starts[index]
         tags = tuple(self._corpus.labels[tag] for tag in self._tags[start : start + len(sentence.words)].tolist())
         return Sentence(sentence.words, tags, sentence.gold, sentence.document)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
 from pipeline.corpus import Sentence
+from pipeline.on_demand import OnDemand
 
 BATCH = 1000  # sentences tokenized at once
 
@@ -35,7 +36,7 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False)
-class Windows(Sequence[Window]):
+class Windows(OnDemand[Window]):
     """The windows of a split, in the order of its words, held as four flat arrays: some ten bytes a word.
 
     Args:
@@ -63,16 +64,8 @@ class Windows(Sequence[Window]):
     def __len__(self) -> int:
         return len(self.piece_starts) - 1
 
-    @overload
-    def __getitem__(self, index: int) -> Window: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Window]: ...
-    def __getitem__(self, index: int | slice) -> Window | list[Window]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index %= len(self)
+    def at(self, index: int) -> Window:
+        """The window of that number."""
         (first, last), (start, end) = (ends[index : index + 2] for ends in (self.word_starts, self.piece_starts))
         return Window(self.pieces[start:end].tolist(), self.positions[first:last].tolist(), int(first))
 

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,11 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def json_sha256(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
 def first_difference(before: Any, now: Any, key: str = "") -> tuple[str, str, str] | None:
     """The first key, in sorted order, at which two trees differ, with both values as JSON.
 
@@ -87,6 +92,20 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's contents, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hashes(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of some files of a folder, by their paths within it."""
+    return {file.relative_to(folder).as_posix(): file_sha256(file) for file in files}
+
+
+def has_hashes(folder: Path, sha256: Mapping[str, str]) -> bool:
+    """Whether the files of a folder have the hashes that `hashes` gave.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    return all(file_sha256(folder / file) == expected for file, expected in sha256.items())
 
 
 def flush(path: Path) -> None:

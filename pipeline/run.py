@@ -14,18 +14,17 @@ folder with its final name is complete. A process that dies leaves a `.partial`:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.files import canonical_json, file_sha256, first_difference
+from pipeline.files import canonical_json, file_sha256, first_difference, has_hashes, json_sha256
 from pipeline.sealing import MANIFEST, give_name, lock, seal, start
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # what a manifest that is none raises
@@ -67,7 +66,12 @@ class Stage:
     @property
     def sha256(self) -> str:
         """Hash of `made_from`, outputs included."""
-        return hashlib.sha256(canonical_json(self.made_from).encode()).hexdigest()
+        return json_sha256(self.made_from)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Kind, config, seed and inputs: all of `made_from` but the outputs, which their own hashes pin."""
+        return {key: value for key, value in self.made_from.items() if key != "outputs"}
 
     def as_input(self) -> dict[str, str]:
         """How a later stage's manifest refers to this one."""
@@ -122,9 +126,14 @@ def _read(folder: Path) -> Stage:
     return Stage(folder, manifest["made_from"], dict(manifest["made_with"]))
 
 
-def stages(run: Path) -> list[Stage]:
-    """Every sealed stage of a run, in the order in which they were sealed."""
-    folders = [manifest.parent for manifest in run.glob(f"*/{MANIFEST}") if manifest.parent.suffix == ""]
+def stages(run: Path, find: Callable[[Path, str], Stage | None] = find) -> list[Stage]:
+    """Every sealed stage of a run, in the order in which they were sealed.
+
+    Args:
+        run: the run's folder.
+        find: what reads each of them.
+    """
+    folders = [manifest.parent for manifest in sorted(run.glob(f"*/{MANIFEST}")) if manifest.parent.suffix == ""]
     found = [stage for folder in folders if (stage := find(run, folder.name))]
     return sorted(found, key=lambda stage: (stage.made_with.get("finished", ""), stage.name))
 
@@ -148,8 +157,7 @@ def up_to_date(run: Path, name: str, made_from: Mapping[str, Any], *, force: boo
     sealed = find(run, name) if completed or not force else None
     if sealed is None:
         return None
-    found = _without_outputs(sealed)
-    if difference := first_difference(found, wanted):
+    if difference := first_difference(sealed.settings, wanted):
         key, before, now = difference
         other = f", or keep both with another --name than {name}" if sealed.kind in NAMED else ""
         raise PipelineError(
@@ -170,9 +178,7 @@ def _name_completed(run: Path, name: str, made_from: Mapping[str, Any]) -> bool:
         return False
     try:
         stage = _read(partial)
-        outputs: Mapping[str, str] = stage.made_from["outputs"]
-        whole = all(file_sha256(partial / file) == sha256 for file, sha256 in outputs.items())
-        if whole and _without_outputs(stage) == made_from:
+        if has_hashes(partial, stage.made_from["outputs"]) and stage.settings == made_from:
             give_name(partial, run / name)
             return True
     except UNREADABLE:  # then it is not complete, and `making` removes it
@@ -182,10 +188,6 @@ def _name_completed(run: Path, name: str, made_from: Mapping[str, Any]) -> bool:
             partial.rmdir()
         os.close(held)
     return False
-
-
-def _without_outputs(stage: Stage) -> dict[str, Any]:
-    return {key: value for key, value in stage.made_from.items() if key != "outputs"}
 
 
 @contextmanager

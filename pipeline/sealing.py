@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.files import canonical_json, file_sha256, first_difference, flush, write_json
+from pipeline.files import canonical_json, first_difference, flush, hashes, write_json
 
 MANIFEST = "stage.json"
 HOLDER = "holder.json"  # in a .partial: what is being made, by which code and process
@@ -40,6 +40,18 @@ def lock(partial: Path) -> int:
             if partial.stat().st_ino == os.fstat(descriptor).st_ino:
                 return descriptor
         os.close(descriptor)
+
+
+def is_held(partial: Path) -> bool:
+    """Whether a living process is making the stage: it holds the folder's lock."""
+    descriptor = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _holder(partial: Path) -> dict[str, Any]:
@@ -74,8 +86,8 @@ def seal(partial: Path, final: Path, made_from: Mapping[str, Any], made_with: Ma
     files = sorted(path for path in inner if path.is_file())
     for path in [*files, *(path for path in inner if path.is_dir())]:
         flush(path)
-    outputs = {path.relative_to(partial).as_posix(): file_sha256(path) for path in files}
-    write_json(partial / MANIFEST, {"made_from": {**made_from, "outputs": outputs}, "made_with": made_with})
+    pinned = {**made_from, "outputs": hashes(partial, files)}
+    write_json(partial / MANIFEST, {"made_from": pinned, "made_with": made_with})
     flush(partial)
     give_name(partial, final)
 

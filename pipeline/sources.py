@@ -172,20 +172,19 @@ def describe(splits: Mapping[str, Sequence[Sentence]]) -> dict[str, dict[str, An
         (how many words have each), entities (how many of each type there are, as conlleval reads them) and ill_formed
         (tags that break IOB2); the same three under "gold" where gold is known.
     """
-    train = {_text_hash(sentence) for sentence in splits["train"]}
+    texts = {split: Counter(map(_text_hash, sentences)) for split, sentences in splits.items()}
     result: dict[str, dict[str, Any]] = {}
     for split, sentences in splits.items():
-        texts = train if split == "train" else {_text_hash(s) for s in sentences}
         result[split] = {
             "sentences": len(sentences),
             "words": sum(len(s.words) for s in sentences),
             "documents": len({s.document for s in sentences}),
-            "duplicates": len(sentences) - len(texts),
+            "duplicates": len(sentences) - len(texts[split]),
         } | _tag_counts(s.tags for s in sentences)
         if all(s.gold is not None for s in sentences):
             result[split]["gold"] = _tag_counts(s.gold for s in sentences if s.gold is not None)
         if split != "train":
-            result[split]["overlap_with_train"] = sum(_text_hash(s) in train for s in sentences)
+            result[split]["overlap_with_train"] = sum(n for text, n in texts[split].items() if text in texts["train"])
     return result
 
 

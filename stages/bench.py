@@ -10,18 +10,15 @@ takes turns with what it is compared to, so that a machine that slows down slows
 from __future__ import annotations
 
 import copy
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline import devices, encoders, models
-from pipeline.benchmark import COLUMNS, Work, cells, gemm_peak, record, timed
+from pipeline.benchmark import COLUMNS, Work, cells, gemm_peak, record, seconds_to_fit, timed
 from pipeline.bootstrap import resample_weights
 from pipeline.config_tables import Training
 from pipeline.corpus import Corpus
@@ -32,7 +29,7 @@ from pipeline.metrics import score
 from pipeline.models import Classifier
 from pipeline.prediction import predict_word_logits
 from pipeline.sampler import LengthBucketSampler
-from pipeline.trainer import Progress, WordLoss, Words, fit
+from pipeline.trainer import Progress, WordLoss, Words
 from stages.experiment import DATA, Experiment, load_corpora
 
 
@@ -96,8 +93,7 @@ def _setting(experiment: Experiment, sentences: int) -> Bench:
     config = experiment.config
     devices.quiet_libraries()
     train = load_corpora(experiment.sealed(DATA, "prepare"))["train"]
-    words = (word for sentence in train.sentences for word in sentence.words)
-    teacher = encoders.start(config.teach.encoder, config.teach.scratch, words, train.labels, config.seed)
+    teacher = encoders.start(config.teach.encoder, config.teach.scratch, train.words, train.labels, config.seed)
     layers = models.choose_layers(models.n_layers(teacher.model), config.distill.layers)
     student = Classifier(models.keep_layers(teacher.model, layers), teacher.tokenizer)
     corpus = Corpus(train.labels, train.sentences[:sentences])
@@ -136,31 +132,12 @@ def _training(
     bf16 = devices.use_bf16(settings.precision, setting.device)
     first = encode(setting.corpus.sentences[:1], start.tokenizer, int(setting.windows.lengths.max()))
 
+    settings = settings.model_copy(update={"epochs": 1})
+
     def run() -> float:
-        model = copy.deepcopy(start.model)
-        last = [0.0]
-
-        def on_progress(done: float, total: float, _: str) -> None:
-            if done == total and not last[0]:
-                last[0] = time.perf_counter()
-
-        with tempfile.TemporaryDirectory() as folder:
-            began = time.perf_counter()
-            fit(
-                model,
-                Words(setting.windows, signals),
-                Words(first, signals),
-                loss,
-                settings=settings.model_copy(update={"epochs": 1, "keep": "last"}),
-                padding=start.padding,
-                seed=setting.seed,
-                device=setting.device,
-                bf16=bf16,
-                checkpoints=Path(folder) / "checkpoints",
-                on_progress=on_progress,
-                dev_loss=lambda logits, *_: torch.zeros(len(logits)),
-            )
-        return last[0] - began
+        copied = Classifier(copy.deepcopy(start.model), start.tokenizer)
+        words = Words(setting.windows, signals)
+        return seconds_to_fit(copied, words, first, loss, settings, seed=setting.seed, device=setting.device)
 
     lengths = setting.windows.lengths
     order = list(LengthBucketSampler(lengths, batch=settings.batch_size, seed=setting.seed))

@@ -4,21 +4,20 @@
 
 Reads `data/`; writes nothing. Both start from the same weights and see the same tags, batch size, epochs and learning
 rates, under plain cross-entropy: what differs is the order of the windows and the kind of arithmetic. Seconds are those
-of training alone.
+until the last step.
 """
 
 from __future__ import annotations
 
 import copy
 import statistics
-import tempfile
-import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from pipeline import devices, encoders, peers
+from pipeline.benchmark import seconds_to_fit
 from pipeline.bootstrap import resample_weights
 from pipeline.corpus import Corpus
 from pipeline.encoding import Windows, encode, window_size
@@ -26,7 +25,7 @@ from pipeline.losses import sgce
 from pipeline.metrics import score
 from pipeline.models import Classifier
 from pipeline.prediction import predict_word_logits
-from pipeline.trainer import Words, fit
+from pipeline.trainer import Progress, Words
 from stages.experiment import DATA, Experiment, load_corpora
 
 COLUMNS = ("seed", "F1", "stock F1", "ECE", "stock ECE", "seconds", "stock seconds", "ratio")
@@ -46,8 +45,7 @@ def bench_seeds(experiment: Experiment, seeds: int) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     with experiment.reporter.progress("bench") as meter:
         for seed in range(seeds):
-            words = (word for sentence in train.sentences for word in sentence.words)
-            start = encoders.start(settings.encoder, settings.scratch, words, train.labels, seed)
+            start = encoders.start(settings.encoder, settings.scratch, train.words, train.labels, seed)
             largest = window_size(start.tokenizer, start.model.config, settings.window)
             windows, few, of_test = (
                 encode(sentences, start.tokenizer, largest)
@@ -55,7 +53,8 @@ def bench_seeds(experiment: Experiment, seeds: int) -> list[dict[str, Any]]:
             )
             stock = Classifier(copy.deepcopy(start.model), start.tokenizer)
             meter.update(2 * seed, 2 * seeds, f"seed {seed}, ours")
-            seconds = _fit(start, Words(windows, {"tags": torch.from_numpy(train.tags)}), few, settings, seed, device)
+            words = Words(windows, {"tags": torch.from_numpy(train.tags)})
+            seconds = seconds_to_fit(start, words, few, _cross_entropy, settings, seed=seed, device=device)
             meter.update(2 * seed + 1, 2 * seeds, f"seed {seed}, stock Trainer")
             peer = peers.fit(
                 stock, windows, train.tags.tolist(), settings, seed=seed, device=device, epochs=settings.epochs
@@ -68,31 +67,13 @@ def bench_seeds(experiment: Experiment, seeds: int) -> list[dict[str, Any]]:
     return records
 
 
-def _fit(start: Classifier, train: Words, few: Windows, settings: Any, seed: int, device: str) -> float:
-    """Train by our trainer, without looking at dev, and return the seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        fit(
-            start.model,
-            train,
-            Words(few, train.signals),
-            lambda logits, signals, _: sgce(logits, signals["tags"], q=0.0),
-            dev_loss=lambda logits, *_: torch.zeros(len(logits)),
-            settings=settings.model_copy(update={"keep": "last"}),
-            padding=start.padding,
-            seed=seed,
-            device=device,
-            bf16=devices.use_bf16(settings.precision, device),
-            checkpoints=Path(folder) / "checkpoints",
-            on_progress=lambda *_: None,
-        )
-        return time.perf_counter() - began
+def _cross_entropy(logits: torch.Tensor, signals: Mapping[str, torch.Tensor], _: Progress) -> torch.Tensor:
+    return sgce(logits, signals["tags"], q=0.0)
 
 
 def _scores(classifier: Classifier, windows: Windows, test: Corpus) -> dict[str, float]:
     logits = predict_word_logits(classifier.model, windows, classifier.padding)
-    reference = test.tags if test.gold is None else test.gold
-    found = score(logits, reference, test.labels, test.lengths, weights=resample_weights(len(test.lengths), 1))
+    found = score(logits, test.reference, test.labels, test.lengths, weights=resample_weights(len(test.lengths), 1))
     return {name: found[0].values[name] for name in ("f1", "ece")}
 
 

@@ -119,13 +119,12 @@ def _objective(settings: Distill, *, q: Schedule, both_turns: bool = False) -> W
 
 
 def _build_student(experiment: Experiment, settings: Distill, teacher: run.Stage, train: Corpus) -> models.Classifier:
-    words = (word for sentence in train.sentences for word in sentence.words)
     seed = experiment.config.seed
     if settings.encoder:
-        return encoders.start(settings.encoder, settings.scratch, words, train.labels, seed)
+        return encoders.start(settings.encoder, settings.scratch, train.words, train.labels, seed)
     if settings.control:
         encoder, scratch = _teachers_start(experiment, teacher)
-        whole = encoders.start(encoder, scratch, words, train.labels, seed)
+        whole = encoders.start(encoder, scratch, train.words, train.labels, seed)
     else:
         whole = models.load(manifests.model_folder(teacher))
     layers = models.choose_layers(models.n_layers(whole.model), settings.layers)

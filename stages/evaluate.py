@@ -10,30 +10,27 @@ Reads `data/`, word logits, training records and what `--geometry` measured, nev
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file
 
-from pipeline import run, training_record
+from pipeline import run
 from pipeline.bootstrap import resample_weights
 from pipeline.calibration import equal_width_edges, fit_temperature
 from pipeline.corpus import Corpus
 from pipeline.errors import PipelineError
-from pipeline.files import canonical_json, file_sha256, write_json
-from pipeline.gradient_weights import summarise
+from pipeline.files import canonical_json, has_hashes, hashes, write_json
 from pipeline.metrics import Scores, as_record, confusion, difference, per_type, score
 from pipeline.report.comparison import COLUMNS, comparison
-from pipeline.training_record import TrainingRecord
 from pipeline.word_logits import WordLogits
 from stages import manifests
+from stages.diagnostics import geometry, gradients, measured_geometry
 from stages.experiment import DATA, MODEL_KINDS, PROBE, Experiment, load_corpora, load_estimate
 from stages.forecast import calibrated_q, forecasts, is_cross_entropy
 
 BY_LAW = "+law"  # after a teacher's name: the same model at the temperature that the law of confidence calls for
-POINTS = 400  # per class, of those that a projection keeps, that the report draws
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
     """
     data = experiment.sealed(DATA, "prepare")
     stages = _stages(experiment, names)
-    measured = _measured(experiment, stages)
+    measured = measured_geometry(experiment, stages)
     probe = _probe(experiment, data)
     made_from = {
         "config": experiment.config.eval.model_dump(),
@@ -93,14 +90,15 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
             }
             # Each stage raw and at the temperature fitted on clean dev tags; cross-entropy also at T = 1 - q, which
             # the noisy tags alone give.
-            fitted = fit_temperature(logits["dev"].logits, _reference(corpora["dev"]))
+            fitted = fit_temperature(logits["dev"].logits, corpora["dev"].reference)
             versions = [(stage.name, False, 1.0), (stage.name, True, fitted)]
             if estimate and is_cross_entropy(stage) and (q := calibrated_q(estimate)):
                 versions.append((stage.name + BY_LAW, False, 1 - q))
+            about = _about(stage)
             for split in splits:
-                rows += _score(experiment, stage, logits[split].logits, corpora[split], split, versions, weights[split])
+                rows += _score(experiment, about, logits[split].logits, corpora[split], split, versions, weights[split])
                 identity = {"stage": stage.name, "split": split}
-                arguments = logits[split].logits, _reference(corpora[split])
+                arguments = logits[split].logits, corpora[split].reference
                 labels, lengths = corpora[split].labels, corpora[split].lengths
                 details["per_type"] += [identity | row for row in per_type(*arguments, labels, lengths)]
                 counts = confusion(*arguments, len(labels)).tolist()
@@ -113,8 +111,8 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
         "reliability": [row.identity | _bins(scores) for row in rows for scores in row.scores],
         **details,
         "law": list(forecasts(stages, _accuracies(rows), corpora["train"], estimate)),
-        "gradients": [row for stage in stages for row in _gradients(stage, data, corpora["train"])],
-        "geometry": [_geometry(model, stage) for model, stage in measured.items()],
+        "gradients": [row for stage in stages for row in gradients(stage, data, corpora["train"])],
+        "geometry": [geometry(model, stage) for model, stage in measured.items()],
     }
     (experiment.folder / manifests.INDEX).unlink(missing_ok=True)
     for name in manifests.DERIVED:
@@ -123,7 +121,7 @@ def evaluate(experiment: Experiment, names: Sequence[str] = ()) -> list[dict[str
 
     write_report(experiment.folder)
     files = [f"{name}.json" for name in manifests.DERIVED] + ["report.html"]
-    outputs = {file: file_sha256(experiment.folder / file) for file in files}
+    outputs = hashes(experiment.folder, (experiment.folder / file for file in files))
     write_json(experiment.folder / manifests.INDEX, {"made_from": made_from, "outputs": outputs})
     print_table(experiment, records)
     experiment.reporter.say(f"report: {experiment.folder / 'report.html'}")
@@ -150,14 +148,21 @@ def _stages(experiment: Experiment, names: Sequence[str]) -> list[run.Stage]:
     return [experiment.sealed(name, *MODEL_KINDS) for name in order]
 
 
-def _reference(corpus: Corpus) -> np.ndarray:
-    """What predictions are held against: gold, or the given tags where there is no gold."""
-    return corpus.tags if corpus.gold is None else corpus.gold
+def _about(stage: run.Stage) -> dict[str, Any]:
+    """What every row of a stage says of it."""
+    config = stage.made_from["config"]
+    return {
+        "kind": stage.kind,
+        "role": "teacher" if stage.kind == "teach" else "control" if config["control"] else "student",
+        "parameters": _number(stage.made_with.get("parameters")),
+        "megabytes": round(stage.path("model/model.safetensors").stat().st_size / 1e6, 3),
+        "words_per_second": _number(stage.made_with.get("words_per_second")),
+    }
 
 
 def _score(
     experiment: Experiment,
-    stage: run.Stage,
+    about: Mapping[str, Any],
     logits: np.ndarray,
     corpus: Corpus,
     split: str,
@@ -165,21 +170,13 @@ def _score(
     weights: np.ndarray,
 ) -> list[Row]:
     """A stage's rows on one split: its logits under each name, scaling and temperature."""
-    config = stage.made_from["config"]
-    about = {
-        "kind": stage.kind,
-        "role": "teacher" if stage.kind == "teach" else "control" if config["control"] else "student",
-        "gold": corpus.gold is not None,
-        "parameters": _number(stage.made_with.get("parameters")),
-        "megabytes": round(stage.path("model/model.safetensors").stat().st_size / 1e6, 3),
-        "words_per_second": _number(stage.made_with.get("words_per_second")),
-    }
+    gold = corpus.gold is not None
     return [
         Row(
-            {"stage": name, "split": split, "scaled": scaled, "temperature": temperature, **about},
+            {"stage": name, "split": split, "scaled": scaled, "temperature": temperature, "gold": gold, **about},
             score(
                 logits,
-                _reference(corpus),
+                corpus.reference,
                 corpus.labels,
                 corpus.lengths,
                 weights=weights,
@@ -242,54 +239,16 @@ def _bins(scores: Scores) -> dict[str, Any]:
     return {"unit": scores.unit, "bins": rows}
 
 
-def _gradients(stage: run.Stage, data: run.Stage, train: Corpus) -> Iterable[dict[str, Any]]:
-    """How much of the gradient of each epoch came from wrong tags, for a stage whose training was recorded."""
-    on_these_tags = stage.made_from["inputs"]["data"]["sha256"] == data.sha256
-    if train.gold is None or not on_these_tags or training_record.FILE not in stage.made_from["outputs"]:
-        return
-    path = stage.path(training_record.FILE)
-    record = TrainingRecord.load(path).check(train, str(path))
-    for epoch, seen in enumerate(zip(record.tag_probabilities, record.gradient_weights, strict=True), start=1):
-        if found := summarise(*seen, train.tags != train.gold):
-            yield {"stage": stage.name, "epoch": epoch, **found}
-
-
 def _probe(experiment: Experiment, data: run.Stage) -> run.Stage | None:
     """The probe of this data, if there is one."""
     probe = manifests.find(experiment.folder, PROBE)
     return probe if probe and probe.made_from["inputs"]["data"] == data.as_input() else None
 
 
-def _measured(experiment: Experiment, stages: Sequence[run.Stage]) -> dict[str, run.Stage]:
-    """What `--geometry` sealed of these stages, as they are now, by the stage's name."""
-    current = {stage.name: stage.as_input() for stage in stages}
-    found = {}
-    for stage in manifests.stages(experiment.folder):
-        model = stage.made_from["inputs"].get("teacher", {})
-        if stage.kind == "geometry" and model["folder"] in current:
-            if model == current[model["folder"]]:
-                found[model["folder"]] = stage
-            else:
-                experiment.reporter.say(
-                    f"{stage.name}: left out, {model['folder']} was made again since; measure it with "
-                    f"`pipeline eval --run {experiment.folder} --geometry`"
-                )
-    return {name: found[name] for name in current if name in found}
-
-
-def _geometry(model: str, stage: run.Stage) -> dict[str, Any]:
-    """The measured numbers of a model, and as many points of each class as the report draws."""
-    numbers: dict[str, Any] = json.loads(stage.path("geometry.json").read_text(encoding="utf-8"))
-    tensors = load_file(stage.path("geometry.safetensors"))
-    rounded, classes = tensors["points"].astype(np.float64).round(4), tensors["labels"]
-    points = [rounded[classes == k][:POINTS].tolist() for k in dict.fromkeys(classes.tolist())]
-    return {"stage": model, **numbers, "points": points, "templates": tensors["templates"].tolist()}
-
-
 def _up_to_date(experiment: Experiment, made_from: dict[str, Any]) -> bool:
     try:
         index = json.loads((experiment.folder / manifests.INDEX).read_text(encoding="utf-8"))
         same = canonical_json(index["made_from"]) == canonical_json(made_from)
-        return same and all(file_sha256(experiment.folder / f) == sha for f, sha in index["outputs"].items())
+        return same and has_hashes(experiment.folder, index["outputs"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever an index that is none raises
         return False

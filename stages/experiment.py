@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import re
@@ -25,7 +24,7 @@ from pipeline.config import Config
 from pipeline.console import Reporter
 from pipeline.corpus import SPLITS, Corpus
 from pipeline.errors import PipelineError
-from pipeline.files import canonical_json, file_sha256
+from pipeline.files import hashes, json_sha256
 from pipeline.noise_estimate import NoiseEstimate
 from stages import manifests
 
@@ -103,7 +102,7 @@ class Experiment:
             yield folder, made_with
             made_with["seconds"] = round(time.monotonic() - began, 2)
             made_with["finished"] = datetime.now(UTC).isoformat(timespec="milliseconds")
-            made_with[manifests.SETTINGS_SHA256] = manifests.settings_sha256(made_from)
+            made_with[manifests.SETTINGS_SHA256] = json_sha256(made_from)
         self.reporter.say(f"{name}: sealed in {made_with['seconds']:.0f} s · {self.folder / name}")
 
 
@@ -134,12 +133,8 @@ def _without_folders(argument: str) -> str:
 def code_sha256() -> str:
     """What the sources of the stages and of what they are made of hash to; those that draw pages change no model."""
     root = Path(__file__).resolve().parent.parent
-    sources = {
-        f"{folder}/{path.name}": file_sha256(path)
-        for folder in ("pipeline", "stages")
-        for path in (root / folder).glob("*.py")
-    }
-    return hashlib.sha256(canonical_json(sources).encode()).hexdigest()
+    sources = (path for folder in ("pipeline", "stages") for path in (root / folder).glob("*.py"))
+    return json_sha256(hashes(root, sources))
 
 
 def _commit() -> str | None:

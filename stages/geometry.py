@@ -97,8 +97,7 @@ def _shape(
     hidden: np.ndarray, templates: np.ndarray, corpus: Corpus, seed: int
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The numbers of a model, and the projection of three classes: points, their label indices, templates."""
-    classes = corpus.tags if corpus.gold is None else corpus.gold
-    labels = corpus.labels
+    classes, labels = corpus.reference, corpus.labels
     try:
         chosen = three_classes(labels, classes)
         origin, axes = plane(templates[list(chosen)])

@@ -6,15 +6,12 @@ children; and, for a stage without any, the hash of its settings among what it w
 
 from __future__ import annotations
 
-import hashlib
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pipeline import config_file, run
 from pipeline.errors import PipelineError
-from pipeline.files import canonical_json, file_sha256
+from pipeline.files import file_sha256, json_sha256
 
 SETTINGS_SHA256 = "settings_sha256"  # in `made_with`
 BY_NAME = {"data": "prepare", "probe": "probe", "audit": "audit", "corrected": "audit --apply"}
@@ -23,12 +20,6 @@ GEOMETRY = "geometry-"
 # What evaluation writes beside the stages, and what says what those files were made from.
 DERIVED = ("metrics", "differences", "per_type", "reliability", "confusion", "law", "gradients", "geometry")
 INDEX = "evaluation.json"
-
-
-def settings_sha256(made_from: Mapping[str, Any]) -> str:
-    """Hash of kind, config, seed and inputs: all of `made_from` but the outputs, which their own hashes pin."""
-    settings = {key: value for key, value in made_from.items() if key != "outputs"}
-    return hashlib.sha256(canonical_json(settings).encode()).hexdigest()
 
 
 def find(folder: Path, name: str) -> run.Stage | None:
@@ -50,10 +41,7 @@ def stages(folder: Path) -> list[run.Stage]:
     Raises:
         PipelineError: a manifest is not readable, or not as it was sealed.
     """
-    for manifest in sorted(folder.glob(f"*/{run.MANIFEST}")):
-        if not manifest.parent.suffix:
-            find(folder, manifest.parent.name)
-    return run.stages(folder)
+    return run.stages(folder, find)
 
 
 def check(stage: run.Stage) -> run.Stage:
@@ -63,7 +51,7 @@ def check(stage: run.Stage) -> run.Stage:
         PipelineError: they are not.
     """
     recorded = stage.made_with.get(SETTINGS_SHA256)
-    if recorded is not None and recorded != settings_sha256(stage.made_from):
+    if recorded is not None and recorded != json_sha256(stage.settings):
         raise PipelineError(
             f"{stage.folder / run.MANIFEST}: changed since it was sealed; make the stage again with "
             f"`{remake_command(stage.folder.parent, stage.name)}`"

@@ -94,8 +94,7 @@ def _fit_and_predict(
     """Word logits of the held-out sentences by a cross-entropy teacher of the others."""
     seed = experiment.config.seed
     device = devices.choose_device(experiment.config.device)
-    words = (word for sentence in seen.sentences for word in sentence.words)
-    classifier = encoders.start(settings.encoder, settings.scratch, words, seen.labels, seed)
+    classifier = encoders.start(settings.encoder, settings.scratch, seen.words, seen.labels, seed)
     largest = window_size(classifier.tokenizer, classifier.model.config, settings.window)
     parts = {
         name: Words(encode(part.sentences, classifier.tokenizer, largest), {"tags": torch.from_numpy(part.tags)})

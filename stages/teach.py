@@ -45,8 +45,7 @@ def teach(experiment: Experiment, name: str, settings: Teach) -> run.Stage:
         labels = corpora["train"].labels
 
         # The model: an encoder and a new head, one score per label at each word's first piece.
-        words = (word for sentence in corpora["train"].sentences for word in sentence.words)
-        classifier = encoders.start(settings.encoder, settings.scratch, words, labels, seed)
+        classifier = encoders.start(settings.encoder, settings.scratch, corpora["train"].words, labels, seed)
         largest = window_size(classifier.tokenizer, classifier.model.config, settings.window)
         windows = {split: encode(corpus.sentences, classifier.tokenizer, largest) for split, corpus in corpora.items()}
 

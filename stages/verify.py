@@ -7,9 +7,7 @@ Reads every file of the run; changes none.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +17,7 @@ from typing import Any
 from pipeline import config_file, run
 from pipeline.errors import PipelineError
 from pipeline.files import file_sha256
+from pipeline.sealing import is_held
 from stages import manifests
 from stages.manifests import DERIVED, INDEX
 
@@ -107,7 +106,7 @@ def _no_stage(folder: Path, name: str) -> Fault | None:
     """What a folder without a readable manifest is, unless a living process is making it."""
     remove = shlex.join(["rm", "-r", str(folder / name)])
     if name.endswith(UNFINISHED):
-        if _is_held(folder / name):
+        if is_held(folder / name):
             return None
         return Fault(name, "left by a process that ended before the seal; its command, typed again, goes on", remove)
     if name.endswith(".replaced"):
@@ -116,18 +115,6 @@ def _no_stage(folder: Path, name: str) -> Fault | None:
     if (folder / name / run.MANIFEST).is_file():
         return Fault(f"{name}/{run.MANIFEST}", "not the manifest of a sealed stage", command)
     return Fault(name, f"a folder without {run.MANIFEST}, so no stage", remove)
-
-
-def _is_held(partial: Path) -> bool:
-    """Whether a living process is making the stage: it holds the folder's lock."""
-    descriptor = os.open(partial, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _faults(folder: Path, stage: run.Stage, sealed: dict[str, run.Stage]) -> Iterator[Fault]:

@@ -69,6 +69,7 @@ SHARED_BY_STAGES = {
     "stages.publish",
     "stages.made_from",
     "stages.forecast",
+    "stages.diagnostics",
 }
 HEAVY = {"torch", "transformers", "datasets", "numpy", "matplotlib", "pydantic"}
 LONGEST = 300
